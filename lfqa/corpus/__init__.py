@@ -1,0 +1,1 @@
+"""Documents and passages: reading, cutting, storing."""

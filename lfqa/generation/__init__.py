@@ -1,0 +1,1 @@
+"""Writing an answer: the prompt, the engines that run BART, and extraction."""

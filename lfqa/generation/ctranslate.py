@@ -1,0 +1,161 @@
+"""BART by CTranslate2: int8 on the CPU, about three times as fast as Transformers and a quarter of its memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ctranslate2
+from tokenizers import Tokenizer
+
+from lfqa.generation.protocol import Decoding
+
+logger = logging.getLogger(__name__)
+
+_CONVERSION = "1"  # part of the cache key: raise it when the conversion below changes
+
+
+def checkpoint_digest(folder: Path) -> str:
+    """Return a digest of a checkpoint's configuration, tokenizer and weights, 16 hexadecimal digits.
+
+    Raises
+    ------
+    FileNotFoundError
+        When `folder` is no checkpoint folder; the message says what is missing.
+    """
+    digest = hashlib.sha256()
+    weights = [folder / name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).is_file()]
+    if not (folder / "config.json").is_file() or not weights:
+        missing = "config.json" if not (folder / "config.json").is_file() else "model.safetensors (or pytorch_model.bin)"
+        raise FileNotFoundError(f"{folder} is no checkpoint: {missing} is missing")
+    for path in (folder / "config.json", folder / "tokenizer.json", weights[0]):
+        if path.is_file():
+            digest.update(path.name.encode())
+            with path.open("rb") as stream:
+                while chunk := stream.read(1 << 22):
+                    digest.update(chunk)
+    return digest.hexdigest()[:16]
+
+
+def convert(checkpoint: Path, cache: Path, quantization: str = "int8") -> Path:
+    """Return the folder of `checkpoint` converted for CTranslate2, converting it on first use; it appears whole or not at all."""
+    target = cache / "ctranslate2" / f"{checkpoint_digest(checkpoint)}-{quantization}-{_CONVERSION}"
+    if (target / "model.bin").is_file():
+        return target
+    from ctranslate2.converters import TransformersConverter
+
+    logger.info("converting %s for CTranslate2 (once)", checkpoint)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".converting-") as work:
+        copy = Path(work) / "checkpoint"
+        copy.mkdir()
+        for path in checkpoint.iterdir():
+            if path.is_file():
+                (copy / path.name).symlink_to(path.resolve())
+        config = _read_config(checkpoint)
+        # the converter reads two keys that Transformers 5 no longer writes for BART
+        config.setdefault("normalize_before", False)
+        config.setdefault("position_embedding_type", "absolute")
+        (copy / "config.json").unlink()
+        (copy / "config.json").write_text(json.dumps(config), encoding="utf-8")
+        out = Path(work) / "out"
+        TransformersConverter(str(copy)).convert(str(out), quantization=quantization)
+        try:
+            os.replace(out, target)
+        except OSError:  # another process was faster, or the folder there lacks its weights
+            if not (target / "model.bin").is_file():
+                shutil.rmtree(target, ignore_errors=True)
+                os.replace(out, target)
+    return target
+
+
+class CTranslateGenerator:
+    """A BART checkpoint run by CTranslate2.
+
+    Parameters
+    ----------
+    checkpoint
+        Folder with config.json, weights and tokenizer.json.
+    cache
+        Where the converted model is kept.
+    threads
+        One is fastest for a small model.
+    """
+
+    def __init__(self, checkpoint: Path, cache: Path, *, threads: int = 1, device: str = "cpu") -> None:
+        converted = convert(checkpoint, cache)
+        kind = "int8" if device == "cpu" else "int8_float16"
+        self._translator = ctranslate2.Translator(str(converted), device=device, compute_type=kind, intra_threads=threads, inter_threads=1)
+        self._tokenizer = _load_tokenizer(checkpoint)
+        config = _read_config(checkpoint)
+        self._end = self._tokenizer.id_to_token(config["eos_token_id"])
+        forced = config.get("forced_bos_token_id")
+        self._prefix = None if forced is None else [self._tokenizer.id_to_token(forced)]
+        self._specials = {config.get(f"{name}_token_id") for name in ("bos", "eos", "pad")}
+
+    def count(self, text: str) -> int:
+        """Return how many tokens `text` takes, with the special tokens around it."""
+        return len(self._tokenizer.encode(text).ids)
+
+    def stream(self, prompt: str, decoding: Decoding) -> Iterator[str]:
+        """Yield the answer to `prompt` piece by piece; closing the iterator stops the work."""
+        tokens = self._tokenizer.encode(prompt).tokens
+        options = {
+            "max_decoding_length": decoding.longest,
+            "min_decoding_length": decoding.shortest,
+            "no_repeat_ngram_size": decoding.no_repeat_ngram,
+            "max_input_length": 0,
+        }
+        prefix = [self._prefix] if self._prefix else None
+        if decoding.method == "beam":
+            result = self._translator.translate_batch([tokens], target_prefix=prefix, beam_size=decoding.beams, **options)
+            ids = [self._tokenizer.token_to_id(token) for token in result[0].hypotheses[0]]
+            yield self._tokenizer.decode(ids, skip_special_tokens=True).strip()
+            return
+        if decoding.method == "sample":
+            ctranslate2.set_random_seed(decoding.seed)
+            options.update(sampling_topk=0, sampling_topp=decoding.top_p, sampling_temperature=decoding.temperature)
+        ids, shown = [], ""
+        steps = self._translator.generate_tokens(tokens, target_prefix=self._prefix, **options)
+        try:
+            for step in steps:
+                if step.token == self._end:
+                    break
+                if step.token_id in self._specials:
+                    continue
+                ids.append(step.token_id)
+                text = self._tokenizer.decode(ids, skip_special_tokens=True).lstrip()
+                # a character may be made of several tokens: wait for all of it
+                if not text.endswith("\ufffd") and len(text) > len(shown):
+                    yield text[len(shown) :]
+                    shown = text
+        finally:
+            steps.close()
+
+
+def _read_config(checkpoint: Path) -> dict[str, Any]:
+    file = checkpoint / "config.json"
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{file} is damaged: {error}") from error
+
+
+def _load_tokenizer(checkpoint: Path) -> Tokenizer:
+    file = checkpoint / "tokenizer.json"
+    if file.is_file():
+        tokenizer = Tokenizer.from_file(str(file))
+    else:
+        from transformers import AutoTokenizer
+
+        tokenizer = AutoTokenizer.from_pretrained(checkpoint).backend_tokenizer
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer

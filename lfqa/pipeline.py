@@ -1,0 +1,310 @@
+"""From a question to a cited answer: retrieve, read, write, cite, as a stream of typed events."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from lfqa.attribution import Attributor
+from lfqa.generation import prompt as prompts
+from lfqa.generation.extract import extract_answer
+from lfqa.generation.protocol import Decoding, Generator
+from lfqa.indexing.build import Index, Progress
+from lfqa.indexing.catalog import Catalog
+from lfqa.question import check_question
+from lfqa.retrieval.closeness import ScoredSpan, score_sentences
+from lfqa.retrieval.dense import Encoder, Vectors
+from lfqa.retrieval.search import search
+from lfqa.sentences import sentence_spans
+from lfqa.settings import Settings
+from lfqa.types import Answer, Event, Finished, Hit, Passage, Retrieved, Sentence, Source, StepFinished, StepStarted, Token
+
+logger = logging.getLogger(__name__)
+
+ABSTENTION = (
+    "No answer: nothing in the passages found supports one. Look through them below, ask it in other words, or ask about something else."
+)
+
+
+class Pipeline:
+    """Answers questions; models and indexes are loaded on first use and kept.
+
+    One pipeline serves many threads and many settings: what is kept depends on the settings that name it, and nothing of a question
+    stays behind.
+
+    Parameters
+    ----------
+    settings
+        Defaults for every question.
+    progress
+        Told step, done and total while an index is built.
+
+    Examples
+    --------
+    >>> from lfqa import Pipeline
+    >>> answer = Pipeline().ask("Why is the sky blue?")  # doctest: +SKIP
+    >>> answer.sentences[0].citations  # doctest: +SKIP
+    """
+
+    def __init__(self, settings: Settings | None = None, progress: Progress | None = None) -> None:
+        self.settings = settings or Settings()
+        self.progress = progress
+        self._kept: dict[tuple[Any, ...], Any] = {}
+        self._lock = threading.RLock()
+
+    # what is loaded once
+
+    def _keep(self, key: tuple[Any, ...], make: Any) -> Any:
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+            return self._kept[key]
+
+    def _device(self, settings: Settings) -> str:
+        if settings.device != "auto":
+            return settings.device
+        import torch
+
+        return "cuda" if torch.cuda.is_available() else "cpu"
+
+    def encoder(self, settings: Settings | None = None) -> Encoder:
+        """Return the retriever's encoder."""
+        chosen = settings or self.settings
+
+        def load() -> Encoder:
+            from lfqa.hub import checkpoint_folder
+
+            return Encoder(str(checkpoint_folder(chosen.retriever_model)), self._device(chosen))
+
+        return self._keep(("encoder", chosen.retriever_model, chosen.device), load)
+
+    def catalog(self, settings: Settings | None = None) -> Catalog:
+        """Return the indexes that fit the retriever of `settings`."""
+        chosen = settings or self.settings
+
+        def load() -> Catalog:
+            from lfqa.generation.ctranslate import checkpoint_digest
+            from lfqa.hub import checkpoint_folder
+
+            return Catalog(chosen.cache, checkpoint_digest(checkpoint_folder(chosen.retriever_model)))
+
+        return self._keep(("catalog", chosen.cache, chosen.retriever_model), load)
+
+    def index(self, settings: Settings | None = None) -> Index:
+        """Return the index that `settings` names, built first where that is needed."""
+        chosen = settings or self.settings
+
+        def load() -> Index:
+            catalog, encoder = self.catalog(chosen), self.encoder(chosen)
+            if chosen.index:
+                return catalog.open(chosen.index, encoder, self.progress)
+            from lfqa.corpus.named import corpus_file
+
+            return catalog.of_corpus(corpus_file(chosen.corpus, chosen.cache), encoder, self.progress)
+
+        return self._keep(("index", chosen.cache, chosen.retriever_model, chosen.index or "", chosen.corpus), load)
+
+    def generator(self, settings: Settings | None = None) -> Generator:
+        """Return the generator that `settings` names; on a GPU always the one by Transformers."""
+        chosen = settings or self.settings
+        device = self._device(chosen)
+
+        def load() -> Generator:
+            from lfqa.hub import checkpoint_folder
+
+            folder = checkpoint_folder(chosen.generator_model)
+            if chosen.engine == "transformers" or device != "cpu":
+                from lfqa.generation.bart import TransformersGenerator
+
+                return TransformersGenerator(folder, device)
+            from lfqa.generation.ctranslate import CTranslateGenerator
+
+            return CTranslateGenerator(folder, chosen.cache, threads=chosen.threads)
+
+        return self._keep(("generator", chosen.generator_model, chosen.engine, device, chosen.threads), load)
+
+    def warm_up(self, settings: Settings | None = None) -> None:
+        """Load everything that the first question would wait for."""
+        chosen = settings or self.settings
+        self.index(chosen)
+        if chosen.generator == "bart":
+            self.generator(chosen)
+
+    # the steps
+
+    def retrieve(self, question: str, settings: Settings | None = None) -> tuple[Hit, ...]:
+        """Return the passages found for `question`, best first.
+
+        Raises
+        ------
+        QuestionError
+            When the text can not be asked.
+        """
+        chosen = settings or self.settings
+        return self._retrieve(check_question(question, chosen.max_question_characters), chosen)[0]
+
+    def _retrieve(self, question: str, chosen: Settings) -> tuple[tuple[Hit, ...], Vectors]:
+        index, encoder = self.index(chosen), self.encoder(chosen)
+        vector = encoder.questions([question])[0]
+        hits = search(
+            question,
+            vector,
+            chosen.k,
+            retriever=chosen.retriever,
+            passages=index.passages,
+            dense=index.dense,
+            sparse=index.sparse,
+            rrf_constant=chosen.rrf_constant,
+        )
+        return hits, vector
+
+    def ask(self, question: str, settings: Settings | None = None, passages: Sequence[Passage] | None = None) -> Answer:
+        """Return the answer to `question`, from `passages` where they are given, else from those found.
+
+        Raises
+        ------
+        QuestionError
+            When the text can not be asked.
+        """
+        for event in self.stream(question, settings, passages):
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("the stream ended without an answer")
+
+    def stream(self, question: str, settings: Settings | None = None, passages: Sequence[Passage] | None = None) -> Iterator[Event]:
+        """Yield what happens while `question` is answered, last `Finished`; closing the iterator stops the work.
+
+        With `passages` those are read, in that order, and nothing is searched.
+
+        Raises
+        ------
+        QuestionError
+            When the text can not be asked, at the first event.
+        """
+        chosen = settings or self.settings
+        question = check_question(question, chosen.max_question_characters)
+        timings: dict[str, float] = {}
+
+        yield StepStarted("retrieve")
+        with _timed(timings, "retrieve"):
+            if passages is None:
+                hits, vector = self._retrieve(question, chosen)
+            else:
+                hits = tuple(Hit(passage, rank) for rank, passage in enumerate(passages, start=1))
+                vector = self.encoder(chosen).questions([question])[0]
+        yield StepFinished("retrieve", timings["retrieve"])
+
+        yield StepStarted("read")
+        with _timed(timings, "read"):
+            texts = [hit.passage for hit in hits]
+            scored = score_sentences(vector, texts, self.encoder(chosen))
+            closest = max((score for spans in scored for *_, score in spans), default=0.0)
+            answerable = bool(hits) and closest >= chosen.answerable_threshold
+            generator = self.generator(chosen) if chosen.generator == "bart" and answerable else None
+            prompt = self._prompt(question, hits, scored, chosen, generator) if generator else None
+        written: str = ""
+        if prompt is not None:
+            sources = tuple(Source(hit, read) for hit, read in zip(hits, prompt.read, strict=True))
+        else:
+            written, read = extract_answer(texts, scored, chosen.extract_sentences) if answerable else ("", [()] * len(hits))
+            sources = tuple(Source(hit, tuple(spans)) for hit, spans in zip(hits, read, strict=True))
+        yield StepFinished("read", timings["read"])
+        yield Retrieved(sources)
+
+        if answerable:
+            yield StepStarted("write")
+            began = time.perf_counter()
+            if generator is not None and prompt is not None:
+                for piece in generator.stream(prompt.text, _decoding(chosen)):
+                    written += piece
+                    yield Token(piece)
+            else:
+                yield Token(written)
+            timings["write"] = time.perf_counter() - began
+            yield StepFinished("write", timings["write"])
+
+        yield StepStarted("cite")
+        with _timed(timings, "cite"):
+            # only what was read can be the reason for what was written
+            attributor = Attributor([s.hit.passage for s in sources if s.read], chosen.support_threshold)
+            sentences = tuple(attributor.sentence(text) for text in complete_sentences(written))
+            abstained = prompts.NO_ANSWER in written or not any(sentence.supported for sentence in sentences)
+        yield StepFinished("cite", timings["cite"])
+        timings["total"] = sum(timings.values())
+        yield Finished(_answer(question, sentences, sources, abstained, timings, {**chosen.reproduction(), **self._made_with(chosen)}))
+
+    def _prompt(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        scored: Sequence[tuple[ScoredSpan, ...]],
+        chosen: Settings,
+        generator: Generator,
+    ) -> prompts.Prompt:
+        texts = [
+            prompts.Source(hit.passage.article_title, hit.passage.section_title, hit.passage.passage_text, spans)
+            for hit, spans in zip(hits, scored, strict=True)
+        ]
+        fill = prompts.sentence_prompt if chosen.prompt_style == "sentences" else prompts.passage_prompt
+        return fill(question, texts, generator.count, chosen.source_tokens)
+
+    def _made_with(self, chosen: Settings) -> dict[str, Any]:
+        manifest = self.index(chosen).manifest
+        made: dict[str, Any] = {"corpus_revision": manifest.corpus, "retriever_revision": manifest.model, "index": chosen.index}
+        if chosen.generator == "bart":
+            made["generator_revision"] = _generator_revision(chosen.generator_model)
+        return made
+
+
+@functools.lru_cache(maxsize=16)
+def _generator_revision(name: str) -> str:
+    from lfqa.generation.ctranslate import checkpoint_digest
+    from lfqa.hub import checkpoint_folder
+
+    return checkpoint_digest(checkpoint_folder(name))
+
+
+@contextmanager
+def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    timings[step] = time.perf_counter() - began
+
+
+def _decoding(chosen: Settings) -> Decoding:
+    return Decoding(
+        chosen.decoding,
+        chosen.beams,
+        chosen.temperature,
+        chosen.top_p,
+        chosen.seed,
+        chosen.min_answer_tokens,
+        chosen.max_answer_tokens,
+        chosen.no_repeat_ngram,
+    )
+
+
+def complete_sentences(text: str) -> list[str]:
+    """Return the sentences of `text`; a last one that the length limit cut is left out where others are there."""
+    sentences = [text[start:end] for start, end in sentence_spans(text)]
+    if len(sentences) > 1 and not sentences[-1].rstrip("\"')”’").endswith((".", "!", "?")):
+        sentences.pop()
+    return sentences
+
+
+def _answer(
+    question: str,
+    sentences: tuple[Sentence, ...],
+    sources: tuple[Source, ...],
+    abstained: bool,
+    timings: dict[str, float],
+    settings: dict[str, Any],
+) -> Answer:
+    if abstained:
+        return Answer(question, ABSTENTION, True, (), sources, timings, settings)
+    return Answer(question, " ".join(s.text for s in sentences), False, sentences, sources, timings, settings)

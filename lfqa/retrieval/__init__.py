@@ -1,0 +1,1 @@
+"""Finding passages: dense, sparse, fused."""

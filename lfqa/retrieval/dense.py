@@ -1,0 +1,160 @@
+"""Dense search: RetriBERT embeddings in a FAISS inner-product index."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import torch
+
+from lfqa.types import Passage
+
+Vectors = NDArray[np.float32]
+
+
+def passage_input(passage: Passage) -> str:
+    """Return the text that is embedded for a passage: title, section and text."""
+    head = ". ".join(part for part in (passage.article_title, passage.section_title) if part)
+    return f"{head}. {passage.passage_text}" if head else passage.passage_text
+
+
+@functools.cache
+def _low_precision() -> bool:
+    """Say whether bfloat16 matrix products are faster than float32 here (AMX, or an accelerator)."""
+    import torch
+
+    check = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(check and check())
+
+
+class Encoder:
+    """A RetriBERT checkpoint that turns questions and passages into vectors.
+
+    Parameters
+    ----------
+    model
+        Folder or hub name of a checkpoint.
+    device
+        ``cpu`` or ``cuda``.
+    longest_question, longest_passage
+        Tokens after which a text is cut.
+    """
+
+    def __init__(self, model: str, device: str = "cpu", *, longest_question: int = 64, longest_passage: int = 256) -> None:
+        import torch
+        from transformers import AutoTokenizer
+
+        from lfqa.retribert import RetriBertModel
+
+        self.name, self.device = model, device
+        self.longest_question, self.longest_passage = longest_question, longest_passage
+        self.tokenizer = AutoTokenizer.from_pretrained(model)
+        self.model = RetriBertModel.from_pretrained(model, dtype=torch.float32).to(device).eval()
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return int(self.model.config.projection_dim)
+
+    def questions(self, texts: Sequence[str]) -> Vectors:
+        """Return the embeddings of questions, shape (len(texts), dimension)."""
+        return self._encode(texts, self.model.embed_questions, self.longest_question)
+
+    def texts(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> Vectors:
+        """Return the embeddings of passages' texts, shape (len(texts), dimension); `progress` is told how many are done."""
+        return self._encode(texts, self.model.embed_answers, self.longest_passage, progress)
+
+    def passages(self, passages: Sequence[Passage], progress: Callable[[int], object] | None = None) -> Vectors:
+        """Return the embeddings of passages, shape (len(passages), dimension)."""
+        return self.texts([passage_input(passage) for passage in passages], progress)
+
+    def _encode(
+        self,
+        texts: Sequence[str],
+        embed: Callable[..., torch.Tensor],
+        longest: int,
+        progress: Callable[[int], object] | None = None,
+        batch_size: int = 32,
+    ) -> Vectors:
+        import torch
+
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        # texts of like length together: little padding
+        order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+        low = self.device != "cpu" or (_low_precision() and len(texts) > 1)
+        with torch.inference_mode(), torch.autocast(self.device, dtype=torch.bfloat16, enabled=low):
+            for first in range(0, len(order), batch_size):
+                rows = order[first : first + batch_size]
+                batch = self.tokenizer(
+                    [texts[row] for row in rows], truncation=True, max_length=longest, padding=True, return_tensors="pt"
+                ).to(self.device)
+                vectors[rows] = embed(batch["input_ids"], batch["attention_mask"]).float().cpu().numpy()
+                if progress is not None:
+                    progress(min(first + batch_size, len(order)))
+        return vectors
+
+
+class DenseIndex:
+    """An exact inner-product index over passage vectors, which are known by their row number."""
+
+    def __init__(self, index: faiss.Index) -> None:
+        self._index = index
+
+    @classmethod
+    def build(cls, vectors: Vectors) -> DenseIndex:
+        """Index `vectors`, shape (n, dimension), as row 0 to n - 1."""
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(np.ascontiguousarray(vectors, dtype=np.float32))
+        return cls(index)
+
+    @classmethod
+    def load(cls, path: Path) -> DenseIndex:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            When `path` is missing, truncated, or no FAISS index.
+        """
+        try:
+            return cls(faiss.read_index(str(path)))
+        except RuntimeError as error:
+            raise ValueError(f"{path} holds no readable FAISS index") from error
+
+    def save(self, path: Path) -> None:
+        """Write the index to `path`."""
+        faiss.write_index(self._index, str(path))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vectors."""
+        return int(self._index.d)
+
+    def vector(self, row: int) -> Vectors:
+        """Return the vector of a row, shape (dimension,)."""
+        return np.asarray(self._index.reconstruct(row), dtype=np.float32)
+
+    def search(self, vector: Vectors, k: int) -> list[tuple[int, float]]:
+        """Return at most `k` ``(row, inner product)``, best first, for one vector of shape (dimension,).
+
+        Raises
+        ------
+        ValueError
+            When `k` is not positive or the vector has another length than the index.
+        """
+        if k < 1:
+            raise ValueError(f"k must be at least 1, not {k}")
+        if vector.shape != (self.dimension,):
+            raise ValueError(f"the question's vector has shape {vector.shape}, the index holds vectors of {self.dimension}")
+        scores, rows = self._index.search(np.ascontiguousarray(vector[None], dtype=np.float32), min(k, len(self)))
+        return [(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]

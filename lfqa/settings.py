@@ -1,0 +1,136 @@
+"""One validated settings object: defaults < settings file < ``LFQA_*`` environment < arguments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from platformdirs import user_cache_path
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+RetrieverName = Literal["dense", "sparse", "hybrid"]
+GeneratorName = Literal["bart", "extract"]
+EngineName = Literal["ctranslate2", "transformers"]
+Decoding = Literal["greedy", "beam", "sample"]
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+# what a profile changes of the defaults
+PROFILES: dict[str, dict[str, Any]] = {
+    "embedded": {},
+    "hub": {
+        "retriever_model": "yjernite/retribert-base-uncased",
+        "generator_model": "yjernite/bart_eli5",
+        "corpus": "wiki_snippets",
+        "prompt_style": "passages",
+        "source_tokens": 1024,
+        "max_answer_tokens": 256,
+    },
+}
+
+
+class Settings(BaseSettings):
+    """Everything an answer depends on, and where things are.
+
+    Environment variables are the field names with ``LFQA_`` before them; ``LFQA_CONFIG`` names a TOML file with the same fields.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LFQA_", extra="forbid", frozen=True)
+
+    profile: Literal["embedded", "hub"] = "embedded"
+    retriever_model: str = Field(str(ASSETS / "models" / "retriever"), description="Folder or hub name of a RetriBERT.")
+    generator_model: str = Field(str(ASSETS / "models" / "generator"), description="Folder or hub name of a BART.")
+    corpus: str = Field(str(ASSETS / "corpus" / "passages.jsonl"), description="Passage file, or a data set's name.")
+    index: str | None = Field(None, description="Name of an index made by `lfqa index add`; the corpus where none is given.")
+    cache: Path = Field(default_factory=lambda: user_cache_path("lfqa"), description="Where indexes and converted models go.")
+
+    retriever: RetrieverName = "hybrid"
+    k: int = Field(6, ge=1, le=100, description="Passages retrieved and shown.")
+    rrf_constant: int = Field(60, ge=1, description="The k of reciprocal rank fusion.")
+
+    generator: GeneratorName = "bart"
+    engine: EngineName = "ctranslate2"
+    device: Literal["cpu", "cuda", "auto"] = "auto"
+    threads: int = Field(1, ge=1, le=64, description="Threads of the generator; more than one slows a small model down.")
+    prompt_style: Literal["sentences", "passages"] = "sentences"
+    source_tokens: int = Field(256, ge=64, le=4096, description="Longest generator input, in tokens.")
+    decoding: Decoding = "greedy"
+    beams: int = Field(4, ge=1, le=16)
+    temperature: float = Field(0.8, gt=0, le=5)
+    top_p: float = Field(0.9, gt=0, le=1)
+    seed: int = Field(0, ge=0)
+    min_answer_tokens: int = Field(24, ge=0, le=512)
+    max_answer_tokens: int = Field(128, ge=8, le=1024)
+    no_repeat_ngram: int = Field(4, ge=0, le=20)
+    extract_sentences: int = Field(3, ge=1, le=8, description="Sentences of the `extract` generator.")
+
+    support_threshold: float = Field(0.6, gt=0, le=1, description="Support score from which a sentence counts as supported.")
+    answerable_threshold: float = Field(0.0, ge=0, le=1, description="Below this closeness of the best passage, no answer.")
+    max_question_characters: int = Field(1000, ge=10)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apply_profile(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        profile = values.get("profile", "embedded")
+        return {**(PROFILES.get(profile, {}) if isinstance(profile, str) else {}), **values}
+
+    @model_validator(mode="after")
+    def _lengths_agree(self) -> Settings:
+        if self.min_answer_tokens > self.max_answer_tokens:
+            raise ValueError(f"the shortest answer ({self.min_answer_tokens} tokens) is longer than the longest ({self.max_answer_tokens})")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the file that ``LFQA_CONFIG`` names below the environment."""
+        import os
+
+        file = os.environ.get("LFQA_CONFIG")
+        if not file:
+            return init_settings, env_settings
+        if not Path(file).is_file():
+            raise ValueError(f"LFQA_CONFIG names {file}, which is not a file")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(file))
+
+    def with_options(self, **changes: Any) -> Settings:
+        """Return these settings with `changes`, validated again; None leaves a setting as it is."""
+        given = {name: value for name, value in changes.items() if value is not None}
+        return Settings(**{**self.model_dump(), **given})
+
+    def reproduction(self) -> dict[str, Any]:
+        """Return what an answer depends on, as plain values."""
+        names = (
+            "profile", "retriever", "k", "rrf_constant", "generator", "engine", "decoding", "min_answer_tokens", "max_answer_tokens",
+            "no_repeat_ngram", "support_threshold", "answerable_threshold", "prompt_style", "source_tokens",
+        )  # fmt: skip
+        chosen = {name: getattr(self, name) for name in names}
+        if self.decoding == "beam":
+            chosen["beams"] = self.beams
+        if self.decoding == "sample":
+            chosen.update(temperature=self.temperature, top_p=self.top_p, seed=self.seed)
+        return chosen
+
+
+def describe(error: ValidationError) -> str:
+    """Return a validation error as one line a person can act on."""
+    parts = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        parts.append(f"{where}: {message} (given: {item['input']!r})" if where else message)
+    return "; ".join(parts)

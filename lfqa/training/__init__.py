@@ -1,0 +1,1 @@
+"""Training of the two checkpoints: data preparation, warm starts, the retriever and the generator."""

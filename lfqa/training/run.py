@@ -1,0 +1,225 @@
+"""Running the recipes: what the commands ``lfqa train retriever`` and ``lfqa train generator`` do."""
+
+from __future__ import annotations
+
+import logging
+import random
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, BartForConditionalGeneration, PreTrainedTokenizerBase
+
+from lfqa.training import generator as gen
+from lfqa.training.grounded import Record, training_prompt
+from lfqa.training.loop import CHECKPOINT, LoopSettings, run, write_json
+from lfqa.training.prepare import RECORDS, TEXTS, own_records, read_lines
+from lfqa.training.recipes import GeneratorRecipe, RetrieverRecipe, Stage, as_dict
+from lfqa.training.retriever import RetrieverTask, Teacher, fit_projection, retribert_from_bert
+from lfqa.training.tokenizer import train_tokenizer
+from lfqa.training.warmstart import bart_from_bert, teacher_folder
+
+logger = logging.getLogger(__name__)
+
+
+def device() -> str:
+    """Return ``cuda`` where there is one, else ``cpu``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _settings_written(out: Path, recipe: Any, resume: bool) -> None:
+    """Write the recipe beside the result; refuse to mix two recipes in one folder."""
+    import json
+
+    path = out / "settings.json"
+    if path.exists() and resume and json.loads(path.read_text(encoding="utf-8")) != json.loads(json.dumps(as_dict(recipe))):
+        raise ValueError(f"{out} was begun with other settings than these: compare {path}, or choose another folder")
+    if path.exists() and not resume:
+        raise FileExistsError(f"{out} holds a training run: pass --resume to go on with it, or choose another folder")
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(path, as_dict(recipe))
+
+
+# generator
+
+
+def _tokenizer(out: Path, texts: list[dict[str, str]], recipe: GeneratorRecipe) -> PreTrainedTokenizerBase:
+    folder = out / "tokenizer"
+    if not (folder / "tokenizer.json").is_file():
+        rng = random.Random(recipe.seed)
+        shares = {"simplewiki": 0.25, "wikipedia_vital": 0.6, "medquad": 0.4}
+        chosen = (f"{t['title']}. {t['text']}" for t in texts if rng.random() < shares.get(t["source"], 1.0))
+        train_tokenizer(chosen, recipe.vocab_size).save_pretrained(folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def _copying(texts: list[dict[str, str]], stage: Stage, weights: dict[str, float]) -> gen.Maker:
+    shape = gen.Shape(stage.batch_size, stage.source_tokens, stage.target_tokens)
+    groups: dict[str, list[dict[str, str]]] = {}
+    for text in texts:
+        groups.setdefault(text["source"], []).append(text)
+    names = [name for name in weights if name in groups]
+    makers = {name: gen.copying_maker(groups[name], shape, stage.selected) for name in names}
+    shares = [weights[name] for name in names]
+    return lambda rng: makers[rng.choices(names, shares)[0]](rng)
+
+
+def _answering(records: list[Record], count: Callable[[str], int], stage: Stage, weights: dict[str, float]) -> gen.Maker:
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record["source"], []).append(record)
+    names = [name for name in weights if name in groups]
+    shares = [weights[name] for name in names]
+
+    def make(rng: random.Random) -> gen.Example:
+        return training_prompt(rng.choice(groups[rng.choices(names, shares)[0]]), rng, count, stage.source_tokens)
+
+    return make
+
+
+def train_generator(
+    prepared: Path, corpus: Path, out: Path, recipe: GeneratorRecipe, *, resume: bool = False, compile_model: bool = True
+) -> dict[str, float]:
+    """Train a generator by `recipe` and write it to ``out/model``; finished stages are not run again when resumed.
+
+    Parameters
+    ----------
+    prepared
+        What ``lfqa train prepare`` wrote.
+    corpus
+        Folder with passages.jsonl and questions.jsonl; the training split is trained on, the validation split measured.
+    """
+    _settings_written(out, recipe, resume)
+    texts = read_lines(prepared / TEXTS)
+    tokenizer = _tokenizer(out, texts, recipe)
+    torch.manual_seed(recipe.seed)
+    model = bart_from_bert(teacher_folder(), tokenizer, decoder_layers=recipe.decoder_layers)
+    measured: dict[str, float] = {}
+    for number, stage in enumerate(recipe.stages):
+        following = recipe.stages[number + 1] if number + 1 < len(recipe.stages) else None
+        if following is not None and (out / following.name / CHECKPOINT).exists():
+            continue  # the next stage began, so this one is over
+        if number:
+            before = out / recipe.stages[number - 1].name / CHECKPOINT
+            model.load_state_dict(torch.load(before, weights_only=True)["model"])
+        task = _stage_task(model, tokenizer, stage, recipe, texts, prepared, corpus, compile_model)
+        settings = LoopSettings(
+            stage.steps, stage.learning_rate, decay=stage.decay, seed=recipe.seed, optimizer="adamw", evaluate_every=100
+        )
+        measured = run(task, settings, out / stage.name, resume=True, description=stage.name)
+    gen.save_generator(model, tokenizer, out / "model")
+    write_json(out / "measured.json", measured)
+    return measured
+
+
+def _stage_task(
+    model: BartForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerBase,
+    stage: Stage,
+    recipe: GeneratorRecipe,
+    texts: list[dict[str, str]],
+    prepared: Path,
+    corpus: Path,
+    compile_model: bool,
+) -> gen.GeneratorTask:
+    model.set_attn_implementation(stage.attention)
+    for module in model.modules():
+        if isinstance(getattr(module, "dropout", None), float):
+            module.dropout = stage.dropout
+    copying = _copying(texts, stage, recipe.texts)
+    rng = random.Random(99)
+    if stage.copying < 1:
+        backend = tokenizer.backend_tokenizer
+
+        def count(text: str) -> int:
+            return len(backend.encode(text).ids)
+
+        with tempfile.TemporaryDirectory() as work:
+            own = own_records(corpus, "train", Path(work) / "train")
+            validation = own_records(corpus, "validation", Path(work) / "validation")
+        answering = _answering([*read_lines(prepared / RECORDS), *own], count, stage, recipe.mixture)
+
+        def make(rng: random.Random) -> gen.Example:
+            return copying(rng) if rng.random() < stage.copying else answering(rng)
+
+        examples = [training_prompt(record, rng, count, stage.source_tokens, unanswerable=0) for record in validation]
+    else:
+        make = copying
+        examples = [copying(rng) for _ in range(5 * stage.batch_size)]
+    shape = gen.Shape(stage.batch_size, stage.source_tokens, stage.target_tokens)
+    return gen.GeneratorTask(
+        model, tokenizer, shape, make, examples, label_smoothing=stage.label_smoothing, compile_model=compile_model, device=device()
+    )
+
+
+# retriever
+
+
+def _pairs(records: list[Record]) -> list[tuple[str, str]]:
+    """Return (question, gold passage), those next to each other whose questions BM25 finds alike."""
+    pairs = []
+    for record in records:
+        gold = record["passages"][record["gold"][0]]
+        head = ". ".join(part for part in (gold["title"], gold["section"]) if part)
+        pairs.append((record["question"], f"{head}. {gold['text']}" if head else gold["text"]))
+    return _chained(pairs)
+
+
+def _chained(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Order pairs so that each is followed by the nearest, by BM25 of its question, that is not placed yet."""
+    from lfqa.retrieval.sparse import SparseIndex
+    from lfqa.types import Passage
+
+    with tempfile.TemporaryDirectory() as work:
+        index = SparseIndex.build((Passage("", "", "", passage) for _, passage in pairs), Path(work))
+        left = dict.fromkeys(range(len(pairs)))
+        order = []
+        while left:
+            row: int | None = next(iter(left))
+            while row is not None:
+                del left[row]
+                order.append(row)
+                found = index.search(pairs[row][0], 20)
+                row = next((candidate for candidate, _ in found if candidate in left), None)
+    return [pairs[row] for row in order]
+
+
+def train_retriever(
+    prepared: Path, corpus: Path, out: Path, recipe: RetrieverRecipe, *, resume: bool = False, compile_model: bool = True
+) -> dict[str, float]:
+    """Train a retriever by `recipe` and write it to ``out/model``; see `train_generator` for the parameters."""
+    _settings_written(out, recipe, resume)
+    torch.manual_seed(recipe.seed)
+    texts, records = read_lines(prepared / TEXTS), read_lines(prepared / RECORDS)
+    with tempfile.TemporaryDirectory() as work:
+        own = own_records(corpus, "train", Path(work) / "train")
+        validation = own_records(corpus, "validation", Path(work) / "validation")
+    questions = [record["question"] for record in [*records, *own]]
+
+    def passage(rng: random.Random) -> str:
+        text = rng.choice(texts)
+        if rng.random() < 0.3:  # sentences are embedded too, to find those closest to a question
+            return f"{text['title']}: {rng.choice(text['text'].split('. '))}"
+        return ". ".join(part for part in (text["title"], text["section"], text["text"]) if part and rng.random() < 0.9)
+
+    teacher = Teacher(teacher_folder())
+    teacher.model.to(device())
+    model = retribert_from_bert(teacher_folder(), recipe.dimension).to(device())
+    task = RetrieverTask(
+        model, AutoTokenizer.from_pretrained(teacher_folder()), teacher, questions, passage, _pairs([*records, *own, *own]),
+        _pairs(validation), steps=recipe.steps, batch_size=recipe.batch_size, pairs_from=recipe.pairs_from,
+    )  # fmt: skip
+    rng = random.Random(recipe.seed)
+    batches = [task.encode([passage(rng) for _ in range(64)], 128) for _ in range(18)]
+    batches += [task.encode(rng.choices(questions, k=64), 32) for _ in range(18)]
+    teacher.fit(torch.cat([teacher.embed(batch) for batch in batches]), recipe.dimension)
+    logger.info("squared error of the closed-form start: %.3f", fit_projection(model, teacher, batches))
+    if compile_model:
+        task.compile()
+    settings = LoopSettings(recipe.steps, recipe.learning_rate, decay=recipe.decay, seed=recipe.seed, optimizer="adamw", evaluate_every=100)
+    measured = run(task, settings, out / "distil", resume=True, description="retriever")
+    task.save(out / "model")
+    write_json(out / "measured.json", measured)
+    return measured
