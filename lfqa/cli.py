@@ -310,7 +310,8 @@ def serve(
 
     page = Path(__file__).resolve().parent.parent / "app.py"
     command = [sys.executable, "-m", "streamlit", "run", str(page), "--server.port", str(port), "--server.address", host]
-    raise typer.Exit(subprocess.call(command))
+    # Streamlit takes its configuration from the folder it runs in
+    raise typer.Exit(subprocess.call(command, cwd=page.parent))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import functools
 import logging
 import threading
 import time
+from collections.abc import Generator as Generates
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -77,9 +78,11 @@ class Pipeline:
         chosen = settings or self.settings
 
         def load() -> Encoder:
-            from lfqa.hub import checkpoint_folder
+            from lfqa.hub import checkpoint_folder, loading
 
-            return Encoder(str(checkpoint_folder(chosen.retriever_model)), self._device(chosen))
+            folder = checkpoint_folder(chosen.retriever_model)
+            with loading(folder):
+                return Encoder(str(folder), self._device(chosen))
 
         return self._keep(("encoder", chosen.retriever_model, chosen.device), load)
 
@@ -115,16 +118,17 @@ class Pipeline:
         device = self._device(chosen)
 
         def load() -> Generator:
-            from lfqa.hub import checkpoint_folder
+            from lfqa.hub import checkpoint_folder, loading
 
             folder = checkpoint_folder(chosen.generator_model)
-            if chosen.engine == "transformers" or device != "cpu":
-                from lfqa.generation.bart import TransformersGenerator
+            with loading(folder):
+                if chosen.engine == "transformers" or device != "cpu":
+                    from lfqa.generation.bart import TransformersGenerator
 
-                return TransformersGenerator(folder, device)
-            from lfqa.generation.ctranslate import CTranslateGenerator
+                    return TransformersGenerator(folder, device)
+                from lfqa.generation.ctranslate import CTranslateGenerator
 
-            return CTranslateGenerator(folder, chosen.cache, threads=chosen.threads)
+                return CTranslateGenerator(folder, chosen.cache, threads=chosen.threads)
 
         return self._keep(("generator", chosen.generator_model, chosen.engine, device, chosen.threads), load)
 
@@ -176,7 +180,9 @@ class Pipeline:
                 return event.answer
         raise AssertionError("the stream ended without an answer")
 
-    def stream(self, question: str, settings: Settings | None = None, passages: Sequence[Passage] | None = None) -> Iterator[Event]:
+    def stream(
+        self, question: str, settings: Settings | None = None, passages: Sequence[Passage] | None = None
+    ) -> Generates[Event, None, None]:
         """Yield what happens while `question` is answered, last `Finished`; closing the iterator stops the work.
 
         With `passages` those are read, in that order, and nothing is searched.

@@ -119,6 +119,8 @@ class Settings(BaseSettings):
             "no_repeat_ngram", "support_threshold", "answerable_threshold", "prompt_style", "source_tokens",
         )  # fmt: skip
         chosen = {name: getattr(self, name) for name in names}
+        if self.generator == "extract":
+            chosen["extract_sentences"] = self.extract_sentences
         if self.decoding == "beam":
             chosen["beams"] = self.beams
         if self.decoding == "sample":
