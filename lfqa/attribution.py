@@ -1,10 +1,11 @@
 """Which words of which passage support a sentence of the answer.
 
 A sentence is held against every one or two consecutive sentences of every passage. The score of such a span is the share of the
-sentence's content words (stemmed; stop words left out; names and numbers count double) that the span holds. A span supports the
-sentence when the score reaches a threshold and nothing contradicts: every number of the sentence is in the span, and neither of the
-two denies what the other asserts. This is recall of content in the sense of "knowledge precision" metrics, not entailment: it does
-not see changed roles ("A ate B" against "B ate A").
+sentence's content words (stemmed; stop words left out; names and numbers count double) that the span holds; it is halved where a name
+or number is missing, and lowered where one of the two denies and the other does not. A span supports the sentence when the score
+reaches a threshold. A sentence with many words that none of the passages holds is not supported at all: it was made up, or broken in
+writing. This is recall of content in the sense of "knowledge precision" metrics, not entailment: it does not see changed roles
+("A ate B" against "B ate A").
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from lfqa.types import Citation, Passage, Sentence
 
 SUPPORTED_AT = 0.6
 """Default threshold on the support score."""
+
+MADE_UP_AT_MOST = 0.18
+"""Largest share of a supported sentence's content words that no passage holds: room for a paraphrase, not for a new fact."""
 
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?")
 _STOP_WORDS = frozenset(
@@ -57,22 +61,22 @@ def _stem(word: str) -> str:
 
 @dataclass(frozen=True)
 class Content:
-    """What a text says, as far as words show: weighted stems, and its numbers."""
+    """What a text says, as far as words show: weighted stems, those of its names and numbers, and whether it denies."""
 
     weights: dict[str, float]
-    numbers: frozenset[str]
+    particulars: frozenset[str]
     negated: bool
 
 
 def content(text: str) -> Content:
     """Return the content words of `text`: stems with weight 1, or 2 for numbers and for capitalised words inside a sentence."""
     weights: dict[str, float] = {}
-    numbers = set()
+    particulars = set()
     for match in _TOKEN.finditer(text):
         word = match.group()
         if word[0].isdigit():
             key = word.replace(",", "").rstrip(".")
-            numbers.add(key)
+            particulars.add(key)
             weights[key] = 2.0
             continue
         lower = re.sub(r"['’]s$", "", word.lower()).replace("’", "'")
@@ -83,7 +87,9 @@ def content(text: str) -> Content:
         name = word[0].isupper() and match.start() > 0 and text[match.start() - 2 : match.start()] not in (". ", "? ", "! ", ": ")
         key = _NUMBER_WORDS.get(lower) or _stem(lower)
         weights[key] = max(weights.get(key, 0.0), 2.0 if name else 1.0)
-    return Content(weights, frozenset(numbers), bool(_NEGATION.search(text)))
+        if name:
+            particulars.add(key)
+    return Content(weights, frozenset(particulars), bool(_NEGATION.search(text)))
 
 
 def coverage(claim: Content, evidence: Content) -> float:
@@ -95,9 +101,9 @@ def coverage(claim: Content, evidence: Content) -> float:
 
 
 def support(claim: Content, evidence: Content) -> float:
-    """Return `coverage`, lowered where a number is missing in the evidence (halved) or the negation differs (by 0.1)."""
+    """Return `coverage`, halved where a name or number is missing in the evidence, and less 0.1 where only one of the two denies."""
     score = coverage(claim, evidence)
-    if not claim.numbers <= evidence.weights.keys():
+    if not claim.particulars <= evidence.weights.keys():
         score *= 0.5
     if claim.negated != evidence.negated:
         score -= 0.1
@@ -122,7 +128,7 @@ def _spans(passage: Passage) -> list[_Span]:
             start, end = bounds[first][0], bounds[first + length - 1][1]
             held = content(text[start:end])
             # a passage is about its title, also in the sentences that say "it"
-            spans.append(_Span(passage.passage_id, start, end, Content({**title, **held.weights}, held.numbers, held.negated)))
+            spans.append(_Span(passage.passage_id, start, end, Content({**title, **held.weights}, held.particulars, held.negated)))
     return spans
 
 
@@ -134,10 +140,14 @@ class Attributor:
             raise ValueError(f"the support threshold must be above 0 and at most 1, not {threshold}")
         self.threshold, self.most = threshold, most
         self._passages = [_spans(passage) for passage in passages]
+        self._known = {key for spans in self._passages for span in spans for key in span.content.weights}
 
     def sentence(self, text: str) -> Sentence:
         """Return `text` with at most `most` citations, one a passage, best first; unsupported where no span reaches the threshold."""
         claim = content(text)
+        made_up = sum(weight for key, weight in claim.weights.items() if key not in self._known)
+        if made_up > MADE_UP_AT_MOST * sum(claim.weights.values()):
+            return Sentence(text, False)
         best: list[tuple[float, _Span]] = []
         for spans in self._passages:
             scored = [(support(claim, span.content), span) for span in spans]

@@ -152,7 +152,8 @@ def ask(
     with _clear_errors():
         from lfqa.question import check_question
 
-        settings = Settings(**{"profile": profile} if profile else {})
+        given: dict[str, Any] = {"profile": profile} if profile else {}
+        settings = Settings(**given)
         check_question(question, settings.max_question_characters)  # before anything is loaded
         pipeline = _pipeline(
             retriever=retriever, k=k, generator=generator, engine=engine, decoding=decoding, beams=beams, temperature=temperature,
@@ -259,7 +260,8 @@ def index_add(
 
         check_name(name)
         passages = list(read_passages(file))
-        pipeline = Pipeline(Settings(**{"profile": profile} if profile else {}))
+        given: dict[str, Any] = {"profile": profile} if profile else {}
+        pipeline = Pipeline(Settings(**given))
         with _progress() as tell:
             index = pipeline.catalog().add(name, passages, pipeline.encoder(), tell)
         typer.echo(f"{name}: {index.manifest.passages} passages ({len(passages)} from {file})")

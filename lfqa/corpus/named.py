@@ -36,6 +36,6 @@ def corpus_file(name: str, cache: Path) -> Path:
 
     logger.warning("downloading %s: %s", name, CORPORA[name])
     folder = snapshot_download(
-        name, repo_type="dataset", revision="refs/convert/parquet", allow_patterns=["wiki40b_en_100_0/*"], cache_dir=cache / "hub"
+        f"community-datasets/{name}", repo_type="dataset", allow_patterns=["wiki40b_en_100_0/*.parquet"], cache_dir=cache / "hub"
     )
     return Path(folder)

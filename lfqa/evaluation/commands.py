@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from lfqa.settings import ASSETS, Settings
+from lfqa.settings import ASSETS
 
 eval_app = typer.Typer(help="Measure retrieval and answers.", no_args_is_help=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -18,6 +18,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of 
 
 @contextmanager
 def _errors() -> Iterator[None]:
+    """Turn what a person can mend into one line on standard error and exit code 2."""
     try:
         yield
     except (ValueError, OSError, ModuleNotFoundError) as error:
@@ -26,6 +27,7 @@ def _errors() -> Iterator[None]:
 
 
 def _print(report: dict[str, dict[str, float]], as_json: bool) -> None:
+    """Print the measurements (columns) by name (rows)."""
     if as_json:
         typer.echo(json.dumps(report, indent=2))
         return
@@ -64,7 +66,7 @@ def answers(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Write every answer, as `lfqa ask --json` prints it, to this file.")] = None,
     split: Annotated[str, typer.Option(help="Split of the corpus' questions.")] = "test",
-    limit: Annotated[int | None, typer.Option(help="Only the first questions.", show_default=False)] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions.", show_default=False)] = None,
     as_json: JsonOption = False,
 ) -> None:
     """ROUGE, support, length, copying and abstention of both writers, with baselines where passages are given."""
@@ -79,7 +81,7 @@ def answers(
         pipeline = Pipeline()
         report: dict[str, dict[str, float]] = {}
         for writer in ("bart", "extract"):
-            settings = Settings(generator=writer)
+            settings = pipeline.settings.with_options(generator=writer)
             given = list(
                 track(answer_all(tasks, pipeline, settings), writer, total=len(tasks), console=Console(stderr=True), transient=True)
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lfqa.evaluation.lines import read_objects
 from lfqa.evaluation.metrics import mean_reciprocal_rank, recall_at
 from lfqa.retrieval.dense import DenseIndex, Encoder, Vectors
 from lfqa.retrieval.fusion import reciprocal_rank_fusion
@@ -30,27 +29,24 @@ def read_task(path: Path, domain: str | None = None) -> tuple[list[str], list[tu
     Raises
     ------
     ValueError
-        When a line has neither form, or there are no lines; the message names the line.
+        When a line is not JSON or has neither form, or there are no lines; the message names the line.
     """
-    opener = gzip.open if path.suffix == ".gz" else open
     texts: list[str] = []
     questions: list[tuple[str, int]] = []
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            record = json.loads(line)
-            if domain is not None and record.get("domain") != domain:
-                continue
-            if "paragraph" in record and "questions" in record:
-                asked = [q if isinstance(q, str) else q["question"] for q in record["questions"]]
-                text = record["paragraph"]
-            elif "question" in record and "answer" in record:
-                asked, text = [record["question"]], record["answer"]
-            else:
-                raise ValueError(f"{path}, line {number}: neither paragraph and questions nor question and answer, but {sorted(record)}")
-            questions += [(question, len(texts)) for question in asked]
-            texts.append(text)
+    for number, record in read_objects(path):
+        if domain is not None and record.get("domain") != domain:
+            continue
+        if "paragraph" in record and "questions" in record:
+            asked = [q if isinstance(q, str) else q["question"] for q in record["questions"]]
+            text = record["paragraph"]
+        elif "question" in record and "answer" in record:
+            asked, text = [record["question"]], record["answer"]
+        else:
+            raise ValueError(f"{path}, line {number}: neither paragraph and questions nor question and answer, but {sorted(record)}")
+        questions += [(question, len(texts)) for question in asked]
+        texts.append(text)
     if not questions:
-        raise ValueError(f"{path} holds no questions")
+        raise ValueError(f"{path} holds no questions" + (f" of the domain {domain!r}" if domain is not None else ""))
     return texts, questions
 
 
@@ -72,6 +68,10 @@ def evaluate_retrieval(
 
     Parameters
     ----------
+    questions
+        Each with the row of the one text that counts as found.
+    rrf_constant
+        See `reciprocal_rank_fusion`.
     baseline
         Embeds texts, for comparison; shape (n, d), compared by inner product.
     """

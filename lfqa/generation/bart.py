@@ -42,7 +42,7 @@ class TransformersGenerator:
         self.device = device
         self._tokenizer = AutoTokenizer.from_pretrained(checkpoint)
         dtype = torch.float32 if device == "cpu" else torch.float16
-        self._model = BartForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).to(device).eval()
+        self._model = BartForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).to(device).eval()  # type: ignore[arg-type]
 
     def count(self, text: str) -> int:
         """Return how many tokens `text` takes, with the special tokens around it."""
@@ -68,7 +68,7 @@ class TransformersGenerator:
         if decoding.method == "beam":  # Transformers' streamer refuses beams
             with torch.inference_mode():
                 ids = self._model.generate(**options)
-            yield self._tokenizer.decode(ids[0], skip_special_tokens=True).strip()
+            yield str(self._tokenizer.decode(ids[0], skip_special_tokens=True)).strip()
             return
         streamer = TextIteratorStreamer(self._tokenizer, skip_special_tokens=True)
         failure: list[BaseException] = []

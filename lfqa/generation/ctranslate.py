@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from tokenizers import Tokenizer
 from lfqa.generation.protocol import Decoding
 
 logger = logging.getLogger(__name__)
+
+_SEEDING = threading.Lock()  # the seed is the whole process's
 
 _CONVERSION = "1"  # part of the cache key: raise it when the conversion below changes
 
@@ -90,9 +94,18 @@ class CTranslateGenerator:
     """
 
     def __init__(self, checkpoint: Path, cache: Path, *, threads: int = 1, device: str = "cpu") -> None:
-        converted = convert(checkpoint, cache)
-        kind = "int8" if device == "cpu" else "int8_float16"
-        self._translator = ctranslate2.Translator(str(converted), device=device, compute_type=kind, intra_threads=threads, inter_threads=1)
+        def load() -> ctranslate2.Translator:
+            kind = "int8" if device == "cpu" else "int8_float16"
+            folder = str(convert(checkpoint, cache))
+            return ctranslate2.Translator(folder, device=device, compute_type=kind, intra_threads=threads, inter_threads=1)
+
+        self._load = load
+        try:
+            self._translator = load()
+        except RuntimeError as error:  # the converted copy is damaged: make it again
+            logger.warning("%s: converting %s again", error, checkpoint)
+            shutil.rmtree(convert(checkpoint, cache))
+            self._translator = load()
         self._tokenizer = _load_tokenizer(checkpoint)
         config = _read_config(checkpoint)
         self._end = self._tokenizer.id_to_token(config["eos_token_id"])
@@ -107,7 +120,7 @@ class CTranslateGenerator:
     def stream(self, prompt: str, decoding: Decoding) -> Iterator[str]:
         """Yield the answer to `prompt` piece by piece; closing the iterator stops the work."""
         tokens = self._tokenizer.encode(prompt).tokens
-        options = {
+        options: dict[str, Any] = {
             "max_decoding_length": decoding.longest,
             "min_decoding_length": decoding.shortest,
             "no_repeat_ngram_size": decoding.no_repeat_ngram,
@@ -116,16 +129,21 @@ class CTranslateGenerator:
         prefix = [self._prefix] if self._prefix else None
         if decoding.method == "beam":
             result = self._translator.translate_batch([tokens], target_prefix=prefix, beam_size=decoding.beams, **options)
-            ids = [self._tokenizer.token_to_id(token) for token in result[0].hypotheses[0]]
-            yield self._tokenizer.decode(ids, skip_special_tokens=True).strip()
+            found = [self._tokenizer.token_to_id(token) for token in result[0].hypotheses[0]]
+            yield self._tokenizer.decode([number for number in found if number is not None], skip_special_tokens=True).strip()
             return
-        if decoding.method == "sample":
-            ctranslate2.set_random_seed(decoding.seed)
-            options.update(sampling_topk=0, sampling_topp=decoding.top_p, sampling_temperature=decoding.temperature)
         ids, shown = [], ""
-        steps = self._translator.generate_tokens(tokens, target_prefix=self._prefix, **options)
+        if decoding.method == "sample":
+            options.update(sampling_topk=0, sampling_topp=decoding.top_p, sampling_temperature=decoding.temperature)
+            # a thread of CTranslate2 takes the seed when it draws its first token and never again: a fresh one for each sample
+            with _SEEDING:
+                ctranslate2.set_random_seed(decoding.seed)
+                steps = self._load().generate_tokens(tokens, target_prefix=self._prefix, **options)
+                first = list(itertools.islice(steps, 1))
+        else:
+            steps, first = self._translator.generate_tokens(tokens, target_prefix=self._prefix, **options), []
         try:
-            for step in steps:
+            for step in itertools.chain(first, steps):
                 if step.token == self._end:
                     break
                 if step.token_id in self._specials:
@@ -143,9 +161,12 @@ class CTranslateGenerator:
 def _read_config(checkpoint: Path) -> dict[str, Any]:
     file = checkpoint / "config.json"
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise ValueError(f"{file} is damaged: {error}") from error
+    if not isinstance(config, dict):
+        raise ValueError(f"{file} is damaged: a configuration is an object, not {type(config).__name__}")
+    return config
 
 
 def _load_tokenizer(checkpoint: Path) -> Tokenizer:

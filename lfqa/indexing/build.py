@@ -100,7 +100,7 @@ def build_index(
     known = known or {}
     tell = progress or (lambda step, done, total: None)
     fresh = [passage for passage in passages if passage not in known]
-    embedded = encoder.passages(fresh, lambda done: tell("embed", done, len(fresh))) if fresh else []
+    embedded: Sequence[np.ndarray] | np.ndarray = encoder.passages(fresh, lambda done: tell("embed", done, len(fresh))) if fresh else []
     vectors_of = {**known, **dict(zip(fresh, embedded, strict=True))}
     vectors = np.stack([vectors_of[passage] for passage in passages])
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -135,8 +135,7 @@ def _put(work: Path, folder: Path) -> None:
         except OSError:
             os.rename(old / "index", folder)
             raise
-        finally:
-            shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager

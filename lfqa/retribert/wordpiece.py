@@ -137,7 +137,7 @@ def read_vocab(vocab_file: str | Path) -> dict[str, int]:
     """
     if vocab_file is None or not Path(vocab_file).is_file():
         raise ValueError(f"there is no vocabulary file at {vocab_file!r}; to load by name, use from_pretrained")
-    with open(vocab_file, encoding="utf-8") as lines:
+    with Path(vocab_file).open(encoding="utf-8") as lines:
         return {line.rstrip("\n"): index for index, line in enumerate(lines)}
 
 

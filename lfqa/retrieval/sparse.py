@@ -101,4 +101,4 @@ class SparseIndex:
             return []
         found = self._searcher.search(tantivy.Query.boolean_query(clauses), limit=k, count=False).hits
         rows = self._searcher.fast_field_values("row", [address for _, address in found])
-        return [(int(row), float(score)) for row, (score, _) in zip(rows, found, strict=True)]
+        return [(int(row), float(score)) for row, (score, _) in zip(rows, found, strict=True) if row is not None]

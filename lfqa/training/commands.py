@@ -20,13 +20,14 @@ SettingsOption = Annotated[Path | None, typer.Option("--settings", help="JSON fi
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out after a stop or a kill.")]
 SeedOption = Annotated[int | None, typer.Option(help="Seed of every random choice. [default: 0]", show_default=False)]
 CompileOption = Annotated[bool, typer.Option("--compile/--no-compile", help="Compile the model; pays off after a few minutes.")]
-ThreadsOption = Annotated[int | None, typer.Option(help="Threads on the CPU. [default: all cores]", show_default=False)]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads on the CPU. [default: all cores]", show_default=False)]
 
 DEFAULT_CORPUS = ASSETS / "corpus"
 
 
 @contextmanager
 def _errors() -> Iterator[None]:
+    """Turn what a person can mend into one line on standard error and exit code 2, and Ctrl-C into a hint and 130."""
     try:
         yield
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
@@ -37,14 +38,15 @@ def _errors() -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
-def _threads(count: int | None) -> None:
+def _set_up(threads: int | None) -> None:
+    """Log the measurements while training, and use `threads` of the CPU."""
     import logging
 
     import torch
 
     logging.getLogger("lfqa").setLevel(logging.INFO)
-    if count is not None:
-        torch.set_num_threads(count)
+    if threads is not None:
+        torch.set_num_threads(threads)
 
 
 @train_app.command()
@@ -68,6 +70,7 @@ def retriever(
     corpus: CorpusOption = DEFAULT_CORPUS,
     settings: SettingsOption = None,
     steps: Annotated[int | None, typer.Option(help="Optimiser steps.", show_default=False)] = None,
+    init: Annotated[Path | None, typer.Option(help="Checkpoint to go on from, instead of all-MiniLM-L6-v2's layers.")] = None,
     seed: SeedOption = None,
     resume: ResumeOption = False,
     compile_model: CompileOption = True,
@@ -78,9 +81,9 @@ def retriever(
         from lfqa.training.recipes import RetrieverRecipe, read_recipe
         from lfqa.training.run import train_retriever
 
-        _threads(threads)
+        _set_up(threads)
         recipe = read_recipe(RetrieverRecipe(), settings, steps=steps, seed=seed)
-        measured = train_retriever(prepared, corpus, out, recipe, resume=resume, compile_model=compile_model)
+        measured = train_retriever(prepared, corpus, out, recipe, init=init, resume=resume, compile_model=compile_model)
         typer.echo(f"{out / 'model'}: {measured}")
 
 
@@ -100,7 +103,7 @@ def generator(
         from lfqa.training.recipes import GeneratorRecipe, read_recipe
         from lfqa.training.run import train_generator
 
-        _threads(threads)
+        _set_up(threads)
         recipe = read_recipe(GeneratorRecipe(), settings, seed=seed)
         measured = train_generator(prepared, corpus, out, recipe, resume=resume, compile_model=compile_model)
         typer.echo(f"{out / 'model'}: {measured}")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import copy
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import torch
 from torch.nn import functional
@@ -57,10 +58,12 @@ class GeneratorTask:
 
     Parameters
     ----------
+    shape
+        Of every batch; longer texts are cut.
     make
         Draws one training example.
     validation
-        Examples that are measured; never trained on.
+        Examples that are measured, whole batches of them; never trained on.
     compile_model
         Compile the model for the fixed shapes; about 1.5 times faster on two cores after a minute of compilation.
     """
@@ -77,23 +80,25 @@ class GeneratorTask:
         compile_model: bool = True,
         device: str = "cpu",
     ) -> None:
-        self.model = model.to(device)
+        self.model = cast(Any, model)
+        self.model.to(device)
         self.tokenizer, self.shape, self.make, self.validation = tokenizer, shape, make, list(validation)
         self.label_smoothing, self.device = label_smoothing, device
         self._forward = torch.compile(model.model, dynamic=False) if compile_model else model.model
-        self.start = model.config.decoder_start_token_id
+        self.decoder_start = self.model.config.decoder_start_token_id
 
     def _states(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return decoder states (n, width) and labels (n,) at the n positions that are not padding."""
         source, mask = encode(self.tokenizer, [s for s, _ in examples], self.shape.source_tokens, self.device)
         labels, kept = encode(self.tokenizer, [t for _, t in examples], self.shape.target_tokens, self.device)
-        shifted = torch.cat([torch.full_like(labels[:, :1], self.start), labels[:, :-1]], 1)
+        shifted = torch.cat([torch.full_like(labels[:, :1], self.decoder_start), labels[:, :-1]], 1)
         with torch.autocast(self.device, dtype=torch.bfloat16):
             states = self._forward(input_ids=source, attention_mask=mask, decoder_input_ids=shifted, use_cache=False).last_hidden_state
         chosen = kept.bool()
         return states[chosen], labels[chosen]
 
     def _logits(self, states: torch.Tensor) -> torch.Tensor:
+        """Return the logits (n, vocabulary) of decoder states (n, width)."""
         with torch.autocast(self.device, dtype=torch.bfloat16):
             return functional.linear(states, self.model.model.shared.weight)
 
@@ -106,7 +111,10 @@ class GeneratorTask:
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """Return the cross-entropy (nats a token) and the share of target tokens predicted right on the validation examples."""
+        """Return the cross-entropy (nats a token) and the share of target tokens predicted right.
+
+        Only whole batches of the validation examples count, as the model is compiled for their shape; without one there is nothing.
+        """
         self.model.eval()
         total, right, count = 0.0, 0, 0
         size = self.shape.batch_size
@@ -116,22 +124,12 @@ class GeneratorTask:
             total += float(functional.cross_entropy(logits, labels, reduction="sum"))
             right += int((logits.argmax(-1) == labels).sum())
             count += len(labels)
-        return {"validation_loss": total / max(1, count), "validation_accuracy": right / max(1, count)}
-
-    def save(self, folder: Path) -> None:
-        """Write model (fp16 safetensors) and tokenizer to `folder`."""
-        save_generator(self.model, self.tokenizer, folder)
+        return {"validation_loss": total / count, "validation_accuracy": right / count} if count else {}
 
 
 def save_generator(model: BartForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write `model` as fp16 safetensors, with its tokenizer, to `folder`; `model` itself is not changed."""
-    copy = BartForConditionalGeneration(model.config)
-    copy.load_state_dict(model.state_dict())
-    copy.half().save_pretrained(folder)
+    halved = BartForConditionalGeneration(copy.deepcopy(model.config))
+    halved.load_state_dict(model.state_dict())
+    halved.half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def read_passages(path: Path) -> list[dict[str, str]]:
-    """Return the records of a JSON-lines file."""
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]

@@ -54,10 +54,12 @@ def closest_sentences(question: str, text: str, score: Scorer, count: int, words
 
 
 def _cut(title: str, section: str, text: str) -> list[Passage]:
+    """Return `text` as passages of about 100 words under one heading."""
     return [{"title": title, "section": section, "text": text[s:e]} for s, e in cut_passages(text)]
 
 
 def _question(text: str) -> str:
+    """Return `text` detokenised and ending in one question mark."""
     text = re.sub(r"\s+\?", "?", detokenise(text)).rstrip(". ")
     text = text.replace("(are)", "").replace("  ", " ")
     return text if text.endswith("?") else text + "?"
@@ -103,7 +105,7 @@ def medical_questions(folder: Path, score: Scorer, most: int) -> Iterator[Record
         text = clean(row["answer"])
         if not 60 <= len(text.split()) <= 500 or " - " in text or "Key Points" in text:
             continue
-        passages = _cut(row["focus"], "", text)
+        passages = _cut(row["focus"] or "", "", text)
         answer = " ".join(closest_sentences(row["question"], " ".join(p["text"] for p in passages[:2]), score, rng.choice((2, 3, 4))))
         if len(answer.split()) >= 20:
             yield _record("medquad", _question(row["question"]), answer, passages[:3])
@@ -139,7 +141,7 @@ def glossary(folder: Path, search: Searcher, most: int) -> Iterator[Record]:
     rows = [row for row in read_records(folder, "openstax_glossary") if not held_out(row["title"])]
     for row in rng.sample(rows, len(rows)):
         term, meaning = row["term"].strip(), clean(row["meaning"]).rstrip(".")
-        if not 6 <= len(meaning.split()) <= 40 or "(" in term or meaning[0].isupper() or ";" in meaning:
+        if not term or not 6 <= len(meaning.split()) <= 40 or "(" in term or meaning[0].isupper() or ";" in meaning:
             continue
         plural = term.endswith("s") and not term.endswith(("ss", "is", "us", "cs"))
         start = "" if plural or not re.match(r"(?:a|an|the)\s", meaning) else ("an " if term[0] in "aeiou" else "a ")
@@ -184,11 +186,20 @@ def encyclopedia(passages: Sequence[Passage], score: Scorer, most: int) -> Itera
 
 
 def own_questions(passages: Iterable[dict[str, str]], questions: Iterable[dict[str, Any]], split: str) -> Iterator[Record]:
-    """Yield the corpus' questions of `split` with their written answers."""
-    by_id = {p["passage_id"]: {"title": p["article_title"], "section": p["section_title"], "text": p["passage_text"]} for p in passages}
-    for row in questions:
-        if row["split"] == split:
-            yield _record("own", row["question"], row["answer"], [by_id[i] for i in row["passage_ids"]])
+    """Yield the corpus' questions of `split` with their written answers.
+
+    Raises
+    ------
+    ValueError
+        When a question or passage lacks a field, or a question names a passage that is not there.
+    """
+    try:
+        by_id = {p["passage_id"]: {"title": p["article_title"], "section": p["section_title"], "text": p["passage_text"]} for p in passages}
+        for row in questions:
+            if row["split"] == split:
+                yield _record("own", row["question"], row["answer"], [by_id[i] for i in row["passage_ids"]])
+    except KeyError as error:
+        raise ValueError(f"the corpus' questions and passages do not fit together: {error} is missing") from error
 
 
 def with_distractors(record: Record, search: Searcher, count: int = 6) -> Record:
@@ -208,6 +219,18 @@ def training_prompt(
     The gold passages come first more often than not, as good retrieval has them; the sentences are chosen by word overlap with the
     question and chance, the ones the target needs nearly always among them. A share `unanswerable` loses its gold passages, and
     those of the same title, and gets the fixed target.
+
+    Parameters
+    ----------
+    count
+        Counts the tokens of a text.
+    budget
+        The most tokens of the input.
+
+    Raises
+    ------
+    ValueError
+        When the question alone does not fit into `budget`.
     """
     passages, gold = record["passages"], set(record["gold"])
     titles = {passages[i]["title"].lower() for i in gold} - {""}

@@ -8,7 +8,8 @@ import math
 import os
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 logger = logging.getLogger(__name__)
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, SETTINGS, LOG = "checkpoint.pt", "loop.json", "log.jsonl"
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,19 @@ class LoopSettings:
         The peak; reached after `warmup` of the steps, held, and brought linearly to zero over the last `decay` of them.
     warmup, decay
         Shares of `steps`, 0 to 1.
+    clip_norm
+        The largest length that a step's gradient may have; longer ones are shortened to it.
     evaluate_every, save_every
         Steps; seconds.
     seed
         Of every random choice; batch number n is the same whether or not the run was interrupted before it.
+    optimizer
+        ``muon`` or ``adamw``; see `make_optimizers`.
+
+    Raises
+    ------
+    ValueError
+        When a value is out of its range.
     """
 
     steps: int
@@ -53,6 +63,10 @@ class LoopSettings:
     def __post_init__(self) -> None:
         if self.steps < 1:
             raise ValueError(f"steps must be at least 1, not {self.steps}")
+        if self.evaluate_every < 1:
+            raise ValueError(f"evaluate_every must be at least 1 step, not {self.evaluate_every}")
+        if not (0 <= self.warmup <= 1 and 0 <= self.decay <= 1):
+            raise ValueError(f"warmup and decay are shares of the steps, 0 to 1, not {self.warmup} and {self.decay}")
         if self.optimizer not in ("muon", "adamw"):
             raise ValueError(f"optimizer must be 'muon' or 'adamw', not {self.optimizer!r}")
 
@@ -66,16 +80,15 @@ class LoopSettings:
 class Task(Protocol):
     """What is trained: a model, the loss of a numbered batch, and a measurement."""
 
-    model: torch.nn.Module
+    @property
+    def model(self) -> torch.nn.Module:
+        """What is trained; its weights are what a checkpoint keeps."""
 
     def loss(self, step: int, rng: random.Random) -> torch.Tensor:
         """Return the scalar loss of batch `step`, drawn with `rng`."""
 
     def evaluate(self) -> dict[str, float]:
         """Return measurements on held-out data."""
-
-    def save(self, folder: Path) -> None:
-        """Write the finished model in the shipped format."""
 
 
 def make_optimizers(model: torch.nn.Module, settings: LoopSettings) -> list[torch.optim.Optimizer]:
@@ -87,35 +100,98 @@ def make_optimizers(model: torch.nn.Module, settings: LoopSettings) -> list[torc
     chosen = {id(p) for p in hidden}
     rest = [p for _, p in named if id(p) not in chosen]
     rate, decay = settings.learning_rate, settings.weight_decay
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr=rate, weight_decay=decay, betas=(0.9, 0.98), fused=True)]
+    optimizers: list[torch.optim.Optimizer] = []
+    if rest:
+        optimizers.append(torch.optim.AdamW(rest, lr=rate, weight_decay=decay, betas=(0.9, 0.98), fused=True))
     if hidden:
         optimizers.append(torch.optim.Muon(hidden, lr=rate, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
     return optimizers
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a file to write that takes the place of `path` at the end; when the writing fails, it goes and `path` stays as it was."""
+    partial = path.with_name(f"{path.name}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` to `path`, whole or not at all."""
-    partial = path.with_suffix(path.suffix + ".partial")
-    partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _save_state(folder: Path, step: int, task: Task, optimizers: Iterable[torch.optim.Optimizer]) -> None:
-    partial = folder / f"{CHECKPOINT}.partial"
+def _save_state(folder: Path, step: int, task: Task, optimizers: Sequence[torch.optim.Optimizer]) -> None:
     state = {
         "step": step,
         "model": task.model.state_dict(),
         "optimizers": [optimizer.state_dict() for optimizer in optimizers],
     }
-    torch.save(state, partial)
-    os.replace(partial, folder / CHECKPOINT)
+    with replacing(folder / CHECKPOINT) as partial:
+        torch.save(state, partial)
+
+
+def _restore(folder: Path, task: Task, optimizers: Sequence[torch.optim.Optimizer], settings: LoopSettings, resume: bool) -> int:
+    """Put the checkpoint in `folder` into model and optimizers and return its step; 0 where there is none."""
+    checkpoint = folder / CHECKPOINT
+    if not checkpoint.exists():
+        return 0
+    if not resume:
+        raise FileExistsError(f"{checkpoint} is there already: pass --resume to go on with it, or choose another folder")
+    before = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+    if before != asdict(settings):
+        changed = {k: (before.get(k), v) for k, v in asdict(settings).items() if before.get(k) != v}
+        raise ValueError(f"{folder} was begun with other settings (there, now): {changed}")
+    # through the CPU, so that a run can go on where there is no GPU
+    state = torch.load(checkpoint, weights_only=True, map_location="cpu")
+    task.model.load_state_dict(state["model"])
+    for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(saved)
+    return int(state["step"])
+
+
+def _last_measurements(log: Path) -> dict[str, float]:
+    """Return what the last evaluation in a log measured; nothing where there is no log."""
+    measured: dict[str, float] = {}
+    for line in log.read_text(encoding="utf-8").splitlines() if log.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:  # a kill can cut a line
+            continue
+        measured = {name: value for name, value in row.items() if name not in ("step", "loss", "mean_loss", "time")} or measured
+    return measured
+
+
+def _train_step(task: Task, optimizers: Sequence[torch.optim.Optimizer], settings: LoopSettings, step: int) -> float:
+    """Train on batch `step` and return its loss; weights are not touched when loss or gradient are not finite."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate(step)
+    loss = task.loss(step, random.Random(f"{settings.seed}-{step}"))
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise FloatingPointError(f"the loss of step {step} is {value}: begin anew, in another folder, at a lower learning rate")
+    loss.backward()
+    norm = float(torch.nn.utils.clip_grad_norm_(task.model.parameters(), settings.clip_norm))
+    if not math.isfinite(norm):
+        raise FloatingPointError(f"the gradient of step {step} is not finite: begin anew, in another folder, at a lower learning rate")
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    return value
 
 
 def run(task: Task, settings: LoopSettings, folder: Path, *, resume: bool = False, description: str = "train") -> dict[str, float]:
     """Train `task` and return its last measurements.
 
     Every `save_every` seconds the whole state goes to ``folder/checkpoint.pt``; with `resume` a run goes on from there, with the
-    batches it would have had. ``folder/settings.json`` holds the settings, ``folder/log.jsonl`` the course.
+    batches it would have had, and a finished one just returns what it measured. ``folder/loop.json`` holds the settings,
+    ``folder/log.jsonl`` the course. Torch's own random numbers are not kept, so a model with dropout does not resume exactly.
 
     Raises
     ------
@@ -124,47 +200,22 @@ def run(task: Task, settings: LoopSettings, folder: Path, *, resume: bool = Fals
     ValueError
         When the checkpoint in `folder` was made with other settings.
     FloatingPointError
-        When the loss stops being finite; the last checkpoint is left as it is.
+        When loss or gradient stop being finite; the last checkpoint is left as it is.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = folder / CHECKPOINT
     optimizers = make_optimizers(task.model, settings)
-    start = 0
-    written = folder / "loop.json"
-    if checkpoint.exists():
-        if not resume:
-            raise FileExistsError(f"{checkpoint} is there already: pass --resume to go on with it, or choose another folder")
-        before = json.loads(written.read_text(encoding="utf-8"))
-        if before != asdict(settings):
-            changed = {k: (before.get(k), v) for k, v in asdict(settings).items() if before.get(k) != v}
-            raise ValueError(f"{folder} was begun with other settings (there, now): {changed}")
-        state = torch.load(checkpoint, weights_only=True)
-        task.model.load_state_dict(state["model"])
-        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        start = state["step"]
-    write_json(written, asdict(settings))
-    measured: dict[str, float] = {}
+    start = _restore(folder, task, optimizers, settings, resume)
+    write_json(folder / SETTINGS, asdict(settings))
+    measured = _last_measurements(folder / LOG) if start else {}
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("loss {task.fields[loss]:.3f}"),
         TimeElapsedColumn(), TimeRemainingColumn(),
     )  # fmt: skip
     saved_at, mean_loss = time.monotonic(), math.nan
-    with Progress(*columns) as progress, (folder / "log.jsonl").open("a", encoding="utf-8") as log:
+    with Progress(*columns) as progress, (folder / LOG).open("a", encoding="utf-8") as log:
         bar = progress.add_task(description, total=settings.steps, completed=start, loss=math.nan)
         for step in range(start, settings.steps):
-            for optimizer in optimizers:
-                for group in optimizer.param_groups:
-                    group["lr"] = settings.rate(step)
-            loss = task.loss(step, random.Random(f"{settings.seed}-{step}"))
-            value = float(loss.detach())
-            if not math.isfinite(value):
-                raise FloatingPointError(f"the loss of step {step} is {value}: lower the learning rate and resume")
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(task.model.parameters(), settings.clip_norm)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
+            value = _train_step(task, optimizers, settings, step)
             mean_loss = value if math.isnan(mean_loss) else 0.97 * mean_loss + 0.03 * value
             progress.update(bar, completed=step + 1, loss=mean_loss)
             last = step + 1 == settings.steps

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,45 +12,52 @@ from typing import Any
 import torch
 from torch.nn import functional
 
+from lfqa.evaluation.lines import read_objects
 from lfqa.retrieval.sparse import SparseIndex
 from lfqa.training import grounded
-from lfqa.training.loop import write_json
+from lfqa.training.loop import replacing, write_json
 from lfqa.training.retriever import Teacher
 from lfqa.training.texts import HELD_OUT_DOMAIN, clean, detokenise, passages, read_records
 from lfqa.types import Passage
 
 TEXTS, RECORDS, HELD_OUT, ANSWERS = "texts.jsonl", "grounded.jsonl", "held_out.json", "held_out_answers.jsonl"
+PASSAGES, QUESTIONS = "passages.jsonl", "questions.jsonl"
 _TEST_QUESTIONS = 100
 
 
 def write_lines(path: Path, records: Iterable[Any]) -> int:
     """Write `records` as JSON lines to `path`, whole or not at all; return how many they were."""
-    partial = path.with_suffix(".partial")
     count = 0
-    with partial.open("w", encoding="utf-8") as lines:
+    with replacing(path) as partial, partial.open("w", encoding="utf-8") as lines:
         for record in records:
             lines.write(json.dumps(record, ensure_ascii=False) + "\n")
             count += 1
-    os.replace(partial, path)
     return count
 
 
 def read_lines(path: Path) -> list[Any]:
-    """Return the records of a JSON-lines file.
+    """Return the records of a JSON-lines file; see `read_objects` for the errors."""
+    return [record for _, record in read_objects(path)]
+
+
+def check_inputs(prepared: Path, corpus: Path) -> None:
+    """Refuse folders in which a file is missing, before anything is begun with them.
 
     Raises
     ------
     FileNotFoundError
-        When it is not there; the message names the command that makes it.
+        When a file is not there; the message names what makes it.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing: make it with `lfqa train prepare DATA --out {path.parent}`")
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+    for name in (TEXTS, RECORDS):
+        if not (prepared / name).is_file():
+            raise FileNotFoundError(f"{prepared / name} is missing: make it with `lfqa train prepare DATA --out {prepared}`")
+    for name in (PASSAGES, QUESTIONS):
+        if not (corpus / name).is_file():
+            raise FileNotFoundError(f"{corpus / name} is missing: the corpus is a folder with {PASSAGES} and {QUESTIONS}")
 
 
 def held_out_questions(data: Path) -> list[str]:
-    """Return the CLAPnq questions, 100 of those whose passage is in the data, that the generator is measured on."""
+    """Return the CLAPnq questions that the generator is measured on: 100 of those whose paragraph is in the data, sorted."""
     there = {row["question"] for name in ("nq_paragraphs", "qed_paragraphs") for row in read_records(data, name)}
     questions = sorted(row["question"] for row in read_records(data, "clapnq_train") if row["question"] in there)
     random.Random(7).shuffle(questions)
@@ -83,7 +89,7 @@ def sentence_scorer(teacher: Teacher) -> grounded.Scorer:
 
 
 def word_scorer(question: str, sentences: Sequence[str]) -> Sequence[float]:
-    """Score sentences by the question's words that they hold, earlier ones first among equals; a hundred times faster."""
+    """Score sentences by the question's words that they hold, earlier ones first among equals; a hundred times faster than the teacher."""
     asked = grounded.content(question)
     return [grounded.coverage(asked, grounded.content(text)) - 0.02 * number for number, text in enumerate(sentences)]
 
@@ -110,6 +116,8 @@ def prepare(data: Path, out: Path, teacher: Teacher, tell: Callable[[str, int], 
     ------
     FileNotFoundError
         When `data` lacks a file.
+    ValueError
+        When a line of a file is not a JSON object.
     """
     out.mkdir(parents=True, exist_ok=True)
     write_lines(out / TEXTS, passages(data))
@@ -144,9 +152,9 @@ def prepare(data: Path, out: Path, teacher: Teacher, tell: Callable[[str, int], 
 
 
 def own_records(corpus: Path, split: str, work: Path) -> list[grounded.Record]:
-    """Return the records of the project's own questions of `split`, distractors from its own passages."""
-    own = read_lines(corpus / "passages.jsonl")
+    """Return the records of the corpus' questions of `split`, distractors from its own passages; BM25 is built in `work`."""
+    own = read_lines(corpus / PASSAGES)
     texts = [{"title": p["article_title"], "section": p["section_title"], "text": p["passage_text"]} for p in own]
     search = searcher(texts, work)
-    questions = grounded.own_questions(own, read_lines(corpus / "questions.jsonl"), split)
+    questions = grounded.own_questions(own, read_lines(corpus / QUESTIONS), split)
     return [grounded.with_distractors(record, search, 8) for record in questions]

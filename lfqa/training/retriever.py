@@ -8,7 +8,7 @@ has no temperature, has one all the same.
 
 from __future__ import annotations
 
-import logging
+import copy
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -21,20 +21,24 @@ from transformers import AutoTokenizer, BertModel, PreTrainedTokenizerBase
 
 from lfqa.retribert import RetriBertConfig, RetriBertModel, RetriBertTokenizerFast
 
-logger = logging.getLogger(__name__)
-
 SCALE = 20.0
-QUESTION_TOKENS, PASSAGE_TOKENS = 32, 128
+QUESTION_TOKENS = 32
 
 Batch = dict[str, torch.Tensor]
 
 
 class Teacher:
-    """The sentence encoder that is distilled: normalised mean of the last layer, shape (n, width), and its main directions."""
+    """The sentence encoder that is distilled: the normalised mean of its last layer, and the main directions of that.
+
+    Attributes
+    ----------
+    directions
+        Shape (width, dimension), orthonormal; None before `fit`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = BertModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False).eval()
+        self.model: Any = BertModel.from_pretrained(folder, dtype=torch.float32, add_pooling_layer=False).eval()
         self.directions: torch.Tensor | None = None
 
     @torch.no_grad()
@@ -64,11 +68,15 @@ def retribert_from_bert(folder: Path, dimension: int = 128) -> RetriBertModel:
         "max_position_embeddings", "type_vocab_size", "layer_norm_eps",
     )  # fmt: skip
     values = {name: getattr(source, name) for name in names}
-    config = RetriBertConfig(**values, projection_dim=dimension, share_encoders=True)
+    # no dropout: it costs more than a matrix product here, and noise is what a distilled vector must not have
+    config = RetriBertConfig(
+        **values, projection_dim=dimension, share_encoders=True, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
+    )
     model = RetriBertModel(config)
-    model.bert_query.load_state_dict(bert.state_dict(), strict=False)
+    student: Any = model.bert_query
+    student.load_state_dict(bert.state_dict(), strict=False)  # `bert` has no pooler
     width = config.hidden_size
-    last = model.bert_query.encoder.layer[-1]
+    last = student.encoder.layer[-1]
     with torch.no_grad():
         attention = last.attention.self
         attention.query.weight.zero_()
@@ -79,8 +87,8 @@ def retribert_from_bert(folder: Path, dimension: int = 128) -> RetriBertModel:
         last.attention.output.dense.bias.zero_()
         last.output.dense.weight.zero_()
         last.output.dense.bias.zero_()
-        model.bert_query.pooler.dense.weight.copy_(0.3 * torch.eye(width))
-        model.bert_query.pooler.dense.bias.zero_()
+        student.pooler.dense.weight.copy_(0.3 * torch.eye(width))
+        student.pooler.dense.bias.zero_()
     return model
 
 
@@ -88,9 +96,23 @@ def retribert_from_bert(folder: Path, dimension: int = 128) -> RetriBertModel:
 def fit_projection(model: RetriBertModel, teacher: Teacher, batches: Sequence[Batch], ridge: float = 1e-2) -> float:
     """Set both projections to the least-squares map from pooler output to the teacher's scaled directions; return its squared error.
 
-    The error is per text, relative to the unit length of the teacher's embeddings.
+    Parameters
+    ----------
+    ridge
+        Added to the normal equations' diagonal, relative to its mean.
+
+    Returns
+    -------
+    float
+        Mean over the texts of the squared distance; the teacher's embeddings have unit length.
+
+    Raises
+    ------
+    ValueError
+        When the teacher was not fitted.
     """
-    assert teacher.directions is not None
+    if teacher.directions is None:
+        raise ValueError("the teacher has no directions yet: call Teacher.fit first")
     pooled, targets = [], []
     for batch in batches:
         with torch.autocast(model.device.type, dtype=torch.bfloat16):
@@ -99,7 +121,7 @@ def fit_projection(model: RetriBertModel, teacher: Teacher, batches: Sequence[Ba
         targets.append(teacher.embed(batch) @ teacher.directions)
     x, y = torch.cat(pooled), torch.cat(targets)  # (n, width), (n, dimension)
     gram = x.T @ x
-    weights = torch.linalg.solve(gram + ridge * gram.diagonal().mean() * torch.eye(len(gram)), x.T @ y)
+    weights = torch.linalg.solve(gram + ridge * gram.diagonal().mean() * torch.eye(len(gram), device=gram.device), x.T @ y)
     for projection in (model.project_query, model.project_doc):
         projection.weight.copy_(math.sqrt(SCALE) * weights.T)
     return float(((x @ weights - y) ** 2).sum(1).mean())
@@ -135,7 +157,7 @@ class RetrieverTask:
         ``(question, passage)``; neighbours in the list are each other's hard negatives, so the caller puts pairs together whose
         passages BM25 confuses.
     validation
-        Held-out ``(question, passage)``; recall@1 among themselves is measured.
+        Held-out ``(question, passage)``; recall@1 among themselves is measured, on whole batches.
     """
 
     def __init__(
@@ -151,10 +173,14 @@ class RetrieverTask:
         steps: int,
         batch_size: int = 64,
         pairs_from: float = 0.5,
+        passage_tokens: int = 128,
     ) -> None:
-        self.model, self.tokenizer, self.teacher = model, tokenizer, teacher
+        self.model: Any = model
+        self.tokenizer, self.teacher = tokenizer, teacher
         self.questions, self.passages, self.pairs, self.validation = questions, passages, pairs, validation
         self.batch_size, self.pair_steps_from = batch_size, round(pairs_from * steps)
+        self.passage_tokens = passage_tokens
+        self.pair_batch_size = min(batch_size, len({passage for _, passage in pairs}))
 
     def compile(self) -> None:
         """Compile student and teacher for the two fixed shapes."""
@@ -167,33 +193,37 @@ class RetrieverTask:
         return {name: batch[name].to(self.model.device) for name in ("input_ids", "attention_mask")}
 
     def _distil(self, batches: Sequence[Batch], embedded: Sequence[torch.Tensor]) -> torch.Tensor:
-        assert self.teacher.directions is not None
+        if self.teacher.directions is None:
+            raise ValueError("the teacher has no directions yet: call Teacher.fit first")
         wanted = torch.cat([self.teacher.embed(batch) for batch in batches])
         return distillation_loss(torch.cat(list(embedded)).float(), wanted, self.teacher.directions)
 
     def _pair_batch(self, rng: random.Random, run: int = 8) -> list[tuple[str, str]]:
-        """Return pairs in runs of neighbours from several places, hard negatives beside random ones; no passage twice."""
+        """Return pairs in runs of neighbours from several places, hard negatives beside random ones; no passage twice.
+
+        They are `batch_size`, or one for each passage where there are fewer passages.
+        """
         chosen: dict[str, str] = {}
-        while len(chosen) < self.batch_size:
+        while len(chosen) < self.pair_batch_size:
             start = rng.randrange(len(self.pairs))
             for step in range(run):
                 question, passage = self.pairs[(start + step) % len(self.pairs)]
-                if len(chosen) < self.batch_size:
+                if len(chosen) < self.pair_batch_size:
                     chosen.setdefault(passage, question)
         return [(question, passage) for passage, question in chosen.items()]
 
     def loss(self, step: int, rng: random.Random) -> torch.Tensor:
-        """Return the loss of one batch."""
+        """Return the loss of one batch: of pairs on every other step from `pairs_from` on, else of distillation."""
         self.model.train()
         size, device = self.batch_size, self.model.device.type
         if step >= self.pair_steps_from and step % 2 and self.pairs:
             chosen = self._pair_batch(rng)
             asked = self.encode([question for question, _ in chosen], QUESTION_TOKENS)
-            found = self.encode([passage for _, passage in chosen], PASSAGE_TOKENS)
+            found = self.encode([passage for _, passage in chosen], self.passage_tokens)
             with torch.autocast(device, dtype=torch.bfloat16):
                 return self.model(asked["input_ids"], asked["attention_mask"], found["input_ids"], found["attention_mask"]).float()
         asked = self.encode([rng.choice(self.questions) for _ in range(size)], QUESTION_TOKENS)
-        found = self.encode([self.passages(rng) for _ in range(size)], PASSAGE_TOKENS)
+        found = self.encode([self.passages(rng) for _ in range(size)], self.passage_tokens)
         with torch.autocast(device, dtype=torch.bfloat16):
             q = self.model.embed_questions(asked["input_ids"], asked["attention_mask"])
             p = self.model.embed_answers(found["input_ids"], found["attention_mask"])
@@ -201,14 +231,17 @@ class RetrieverTask:
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:
-        """Return recall@1 of the validation questions among the validation passages, and the teacher's on the same."""
+        """Return recall@1 of the validation questions among the validation passages, and the teacher's on the same.
+
+        Only whole batches count, as the model is compiled for their shape; without one there is nothing.
+        """
         self.model.eval()
         size = self.batch_size
         rows: dict[str, list[torch.Tensor]] = {"q": [], "p": [], "tq": [], "tp": []}
         for start in range(0, len(self.validation) - len(self.validation) % size, size):
             part = self.validation[start : start + size]
             asked = self.encode([q for q, _ in part], QUESTION_TOKENS)
-            found = self.encode([p for _, p in part], PASSAGE_TOKENS)
+            found = self.encode([p for _, p in part], self.passage_tokens)
             with torch.autocast(self.model.device.type, dtype=torch.bfloat16):
                 rows["q"].append(self.model.embed_questions(asked["input_ids"], asked["attention_mask"]).float())
                 rows["p"].append(self.model.embed_answers(found["input_ids"], found["attention_mask"]).float())
@@ -217,7 +250,7 @@ class RetrieverTask:
         if not rows["q"]:
             return {}
         q, p, tq, tp = (torch.cat(rows[name]) for name in ("q", "p", "tq", "tp"))
-        gold = torch.arange(len(q))
+        gold = torch.arange(len(q), device=q.device)
         return {
             "recall@1": float(((q @ p.T).argmax(1) == gold).float().mean()),
             "teacher_recall@1": float(((tq @ tp.T).argmax(1) == gold).float().mean()),
@@ -230,8 +263,7 @@ class RetrieverTask:
 
 def save_retriever(model: RetriBertModel, folder: Path, vocabulary: Path) -> None:
     """Write `model` as fp16 safetensors, with a tokenizer of the WordPiece `vocabulary`, to `folder`; `model` is not changed."""
-    copy = RetriBertModel(model.config)
-    state: dict[str, Any] = {name.replace("_orig_mod.", ""): value for name, value in model.state_dict().items()}
-    copy.load_state_dict(state)
-    copy.half().save_pretrained(folder)
+    halved: Any = RetriBertModel(copy.deepcopy(model.config))
+    halved.load_state_dict(model.state_dict())
+    halved.half().save_pretrained(folder)
     RetriBertTokenizerFast(vocab_file=str(vocabulary)).save_pretrained(folder)

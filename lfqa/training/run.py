@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, BartForConditionalGeneration, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from lfqa.generation.prompt import compose
+from lfqa.retribert import RetriBertModel
+from lfqa.retrieval.sparse import SparseIndex
 from lfqa.training import generator as gen
 from lfqa.training.grounded import Record, training_prompt
 from lfqa.training.loop import CHECKPOINT, LoopSettings, run, write_json
-from lfqa.training.prepare import RECORDS, TEXTS, own_records, read_lines
-from lfqa.training.recipes import GeneratorRecipe, RetrieverRecipe, Stage, as_dict
+from lfqa.training.prepare import RECORDS, TEXTS, check_inputs, own_records, read_lines
+from lfqa.training.recipes import GeneratorRecipe, RetrieverRecipe, Stage
 from lfqa.training.retriever import RetrieverTask, Teacher, fit_projection, retribert_from_bert
 from lfqa.training.tokenizer import train_tokenizer
 from lfqa.training.warmstart import bart_from_bert, teacher_folder
+from lfqa.types import Passage
 
 logger = logging.getLogger(__name__)
 
@@ -31,21 +37,20 @@ def device() -> str:
 
 def _settings_written(out: Path, recipe: Any, resume: bool) -> None:
     """Write the recipe beside the result; refuse to mix two recipes in one folder."""
-    import json
-
     path = out / "settings.json"
-    if path.exists() and resume and json.loads(path.read_text(encoding="utf-8")) != json.loads(json.dumps(as_dict(recipe))):
+    if path.exists() and resume and json.loads(path.read_text(encoding="utf-8")) != json.loads(json.dumps(asdict(recipe))):
         raise ValueError(f"{out} was begun with other settings than these: compare {path}, or choose another folder")
     if path.exists() and not resume:
         raise FileExistsError(f"{out} holds a training run: pass --resume to go on with it, or choose another folder")
     out.mkdir(parents=True, exist_ok=True)
-    write_json(path, as_dict(recipe))
+    write_json(path, asdict(recipe))
 
 
 # generator
 
 
 def _tokenizer(out: Path, texts: list[dict[str, str]], recipe: GeneratorRecipe) -> PreTrainedTokenizerBase:
+    """Return the run's tokenizer, trained on a share of `texts` where it is not there yet."""
     folder = out / "tokenizer"
     if not (folder / "tokenizer.json").is_file():
         rng = random.Random(recipe.seed)
@@ -55,23 +60,36 @@ def _tokenizer(out: Path, texts: list[dict[str, str]], recipe: GeneratorRecipe) 
     return AutoTokenizer.from_pretrained(folder)
 
 
+def _sources(groups: Iterable[str], weights: dict[str, float], what: str) -> tuple[list[str], list[float]]:
+    """Return the sources that are there and have a weight, with their weights."""
+    names = [name for name in weights if name in set(groups)]
+    if not sum(weights[name] for name in names):
+        raise ValueError(f"the recipe's {what} gives weight to {sorted(weights)}, and the data holds only {sorted(groups)}")
+    return names, [weights[name] for name in names]
+
+
 def _copying(texts: list[dict[str, str]], stage: Stage, weights: dict[str, float]) -> gen.Maker:
+    """Return a maker of copying examples, its sources drawn by `weights`."""
     shape = gen.Shape(stage.batch_size, stage.source_tokens, stage.target_tokens)
     groups: dict[str, list[dict[str, str]]] = {}
     for text in texts:
         groups.setdefault(text["source"], []).append(text)
-    names = [name for name in weights if name in groups]
+    names, shares = _sources(groups, weights, "texts")
     makers = {name: gen.copying_maker(groups[name], shape, stage.selected) for name in names}
-    shares = [weights[name] for name in names]
     return lambda rng: makers[rng.choices(names, shares)[0]](rng)
 
 
+def _fitting(records: list[Record], count: Callable[[str], int], budget: int) -> list[Record]:
+    """Return the records whose question leaves room for passages in `budget` tokens."""
+    return [record for record in records if count(compose(record["question"], [])) < budget]
+
+
 def _answering(records: list[Record], count: Callable[[str], int], stage: Stage, weights: dict[str, float]) -> gen.Maker:
+    """Return a maker of prompts and answers, its sources drawn by `weights`."""
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record["source"], []).append(record)
-    names = [name for name in weights if name in groups]
-    shares = [weights[name] for name in names]
+    names, shares = _sources(groups, weights, "mixture")
 
     def make(rng: random.Random) -> gen.Example:
         return training_prompt(rng.choice(groups[rng.choices(names, shares)[0]]), rng, count, stage.source_tokens)
@@ -90,12 +108,28 @@ def train_generator(
         What ``lfqa train prepare`` wrote.
     corpus
         Folder with passages.jsonl and questions.jsonl; the training split is trained on, the validation split measured.
+
+    Returns
+    -------
+    dict
+        What the last stage measured.
+
+    Raises
+    ------
+    FileNotFoundError
+        When a file of `prepared` or `corpus` is missing.
+    FileExistsError
+        When `out` holds a run and `resume` is false.
+    ValueError
+        When `out` was begun by another recipe, or the data do not fit the recipe.
     """
+    check_inputs(prepared, corpus)
+    teacher = teacher_folder()
     _settings_written(out, recipe, resume)
     texts = read_lines(prepared / TEXTS)
     tokenizer = _tokenizer(out, texts, recipe)
     torch.manual_seed(recipe.seed)
-    model = bart_from_bert(teacher_folder(), tokenizer, decoder_layers=recipe.decoder_layers)
+    model = bart_from_bert(teacher, tokenizer, decoder_layers=recipe.decoder_layers)
     measured: dict[str, float] = {}
     for number, stage in enumerate(recipe.stages):
         following = recipe.stages[number + 1] if number + 1 < len(recipe.stages) else None
@@ -103,8 +137,14 @@ def train_generator(
             continue  # the next stage began, so this one is over
         if number:
             before = out / recipe.stages[number - 1].name / CHECKPOINT
-            model.load_state_dict(torch.load(before, weights_only=True)["model"])
-        task = _stage_task(model, tokenizer, stage, recipe, texts, prepared, corpus, compile_model)
+            model.load_state_dict(torch.load(before, weights_only=True, map_location="cpu")["model"])
+        _set_attention_and_dropout(model, stage)
+        make, examples = _stage_examples(tokenizer, stage, recipe, texts, prepared, corpus)
+        shape = gen.Shape(stage.batch_size, stage.source_tokens, stage.target_tokens)
+        task = gen.GeneratorTask(
+            model, tokenizer, shape, make, examples,
+            label_smoothing=stage.label_smoothing, compile_model=compile_model, device=device(),
+        )  # fmt: skip
         settings = LoopSettings(
             stage.steps, stage.learning_rate, decay=stage.decay, seed=recipe.seed, optimizer="adamw", evaluate_every=100
         )
@@ -114,44 +154,42 @@ def train_generator(
     return measured
 
 
-def _stage_task(
-    model: BartForConditionalGeneration,
+def _set_attention_and_dropout(model: Any, stage: Stage) -> None:
+    model.set_attn_implementation(stage.attention)
+    for module in model.modules():
+        if isinstance(getattr(module, "dropout", None), float):
+            module.dropout = stage.dropout
+
+
+def _stage_examples(
     tokenizer: PreTrainedTokenizerBase,
     stage: Stage,
     recipe: GeneratorRecipe,
     texts: list[dict[str, str]],
     prepared: Path,
     corpus: Path,
-    compile_model: bool,
-) -> gen.GeneratorTask:
-    model.set_attn_implementation(stage.attention)
-    for module in model.modules():
-        if isinstance(getattr(module, "dropout", None), float):
-            module.dropout = stage.dropout
+) -> tuple[gen.Maker, list[gen.Example]]:
+    """Return what draws the stage's training examples, and its validation examples: the corpus' own questions, if any are asked."""
     copying = _copying(texts, stage, recipe.texts)
-    rng = random.Random(99)
-    if stage.copying < 1:
-        backend = tokenizer.backend_tokenizer
+    fixed = random.Random(99)
+    if stage.copying >= 1:
+        return copying, [copying(fixed) for _ in range(5 * stage.batch_size)]
+    backend = tokenizer.backend_tokenizer
 
-        def count(text: str) -> int:
-            return len(backend.encode(text).ids)
+    def count(text: str) -> int:
+        return len(backend.encode(text).ids)
 
-        with tempfile.TemporaryDirectory() as work:
-            own = own_records(corpus, "train", Path(work) / "train")
-            validation = own_records(corpus, "validation", Path(work) / "validation")
-        answering = _answering([*read_lines(prepared / RECORDS), *own], count, stage, recipe.mixture)
+    with tempfile.TemporaryDirectory() as work:
+        own = own_records(corpus, "train", Path(work) / "train")
+        validation = own_records(corpus, "validation", Path(work) / "validation")
+    records = _fitting([*read_lines(prepared / RECORDS), *own], count, stage.source_tokens)
+    answering = _answering(records, count, stage, recipe.mixture)
 
-        def make(rng: random.Random) -> gen.Example:
-            return copying(rng) if rng.random() < stage.copying else answering(rng)
+    def make(rng: random.Random) -> gen.Example:
+        return copying(rng) if rng.random() < stage.copying else answering(rng)
 
-        examples = [training_prompt(record, rng, count, stage.source_tokens, unanswerable=0) for record in validation]
-    else:
-        make = copying
-        examples = [copying(rng) for _ in range(5 * stage.batch_size)]
-    shape = gen.Shape(stage.batch_size, stage.source_tokens, stage.target_tokens)
-    return gen.GeneratorTask(
-        model, tokenizer, shape, make, examples, label_smoothing=stage.label_smoothing, compile_model=compile_model, device=device()
-    )
+    measured = _fitting(validation, count, stage.source_tokens)
+    return make, [training_prompt(record, fixed, count, stage.source_tokens, unanswerable=0) for record in measured]
 
 
 # retriever
@@ -169,9 +207,6 @@ def _pairs(records: list[Record]) -> list[tuple[str, str]]:
 
 def _chained(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Order pairs so that each is followed by the nearest, by BM25 of its question, that is not placed yet."""
-    from lfqa.retrieval.sparse import SparseIndex
-    from lfqa.types import Passage
-
     with tempfile.TemporaryDirectory() as work:
         index = SparseIndex.build((Passage("", "", "", passage) for _, passage in pairs), Path(work))
         left = dict.fromkeys(range(len(pairs)))
@@ -187,9 +222,24 @@ def _chained(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def train_retriever(
-    prepared: Path, corpus: Path, out: Path, recipe: RetrieverRecipe, *, resume: bool = False, compile_model: bool = True
+    prepared: Path,
+    corpus: Path,
+    out: Path,
+    recipe: RetrieverRecipe,
+    *,
+    init: Path | None = None,
+    resume: bool = False,
+    compile_model: bool = True,
 ) -> dict[str, float]:
-    """Train a retriever by `recipe` and write it to ``out/model``; see `train_generator` for the parameters."""
+    """Train a retriever by `recipe` and write it to ``out/model``; see `train_generator` for the other parameters and errors.
+
+    Parameters
+    ----------
+    init
+        Checkpoint to go on from, instead of the teacher's layers; its projection is fitted anew.
+    """
+    check_inputs(prepared, corpus)
+    folder = teacher_folder()
     _settings_written(out, recipe, resume)
     torch.manual_seed(recipe.seed)
     texts, records = read_lines(prepared / TEXTS), read_lines(prepared / RECORDS)
@@ -197,26 +247,36 @@ def train_retriever(
         own = own_records(corpus, "train", Path(work) / "train")
         validation = own_records(corpus, "validation", Path(work) / "validation")
     questions = [record["question"] for record in [*records, *own]]
+    if not (texts and questions):
+        raise ValueError(f"{prepared} and {corpus} hold {len(texts)} texts and {len(questions)} questions to train on: both are needed")
 
     def passage(rng: random.Random) -> str:
-        text = rng.choice(texts)
+        place = rng.randrange(len(texts))
+        text = texts[place]
         if rng.random() < 0.3:  # sentences are embedded too, to find those closest to a question
             return f"{text['title']}: {rng.choice(text['text'].split('. '))}"
+        if recipe.joined and rng.random() < recipe.joined:
+            text = {**text, "text": f"{text['text']} {texts[(place + 1) % len(texts)]['text']}"}
         return ". ".join(part for part in (text["title"], text["section"], text["text"]) if part and rng.random() < 0.9)
 
-    teacher = Teacher(teacher_folder())
+    teacher = Teacher(folder)
     teacher.model.to(device())
-    model = retribert_from_bert(teacher_folder(), recipe.dimension).to(device())
+    model: Any = RetriBertModel.from_pretrained(init, dtype=torch.float32) if init else retribert_from_bert(folder, recipe.dimension)
+    model.to(device())
     task = RetrieverTask(
-        model, AutoTokenizer.from_pretrained(teacher_folder()), teacher, questions, passage, _pairs([*records, *own, *own]),
+        model, AutoTokenizer.from_pretrained(folder), teacher, questions, passage, _pairs([*records, *own, *own]),
         _pairs(validation), steps=recipe.steps, batch_size=recipe.batch_size, pairs_from=recipe.pairs_from,
+        passage_tokens=recipe.passage_tokens,
     )  # fmt: skip
     rng = random.Random(recipe.seed)
-    batches = [task.encode([passage(rng) for _ in range(64)], 128) for _ in range(18)]
+    batches = [task.encode([passage(rng) for _ in range(64)], recipe.passage_tokens) for _ in range(18)]
     batches += [task.encode(rng.choices(questions, k=64), 32) for _ in range(18)]
     teacher.fit(torch.cat([teacher.embed(batch) for batch in batches]), recipe.dimension)
     logger.info("squared error of the closed-form start: %.3f", fit_projection(model, teacher, batches))
     if compile_model:
+        # at these lengths compiled eager attention is faster on a CPU than the fused kernel
+        model.set_attn_implementation("eager")
+        teacher.model.set_attn_implementation("eager")
         task.compile()
     settings = LoopSettings(recipe.steps, recipe.learning_rate, decay=recipe.decay, seed=recipe.seed, optimizer="adamw", evaluate_every=100)
     measured = run(task, settings, out / "distil", resume=True, description="retriever")

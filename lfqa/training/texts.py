@@ -5,15 +5,14 @@ The folder holds gzipped JSON lines, one file a source (README: "Training"). Wha
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from lfqa.corpus.cutting import cut_passages
+from lfqa.evaluation.lines import read_objects
 
 HELD_OUT_DOMAIN = "technology"
 """The LFRQA domain that no training example comes from."""
@@ -39,18 +38,19 @@ def read_records(folder: Path, name: str) -> Iterator[dict[str, Any]]:
     ------
     FileNotFoundError
         When the folder has no such file; the message names what it should hold.
+    ValueError
+        When a line is not a JSON object.
     """
     path = folder / f"{name}.jsonl.gz"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: the data folder holds one gzipped JSON-lines file per source")
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            yield json.loads(line)
+    for _, record in read_objects(path):
+        yield record
 
 
 def detokenise(text: str) -> str:
     """Undo Treebank tokenisation (``Australia 's climate , `` hot ''``), as Natural Questions and CLAPnq carry it."""
-    text = text.replace("``", '"').replace("''", '"').replace("-LRB-", "(").replace("-RRB-", ")")
+    text = text.replace("``", '"').replace("''", '"').replace("::", " ").replace("-LRB-", "(").replace("-RRB-", ")")
     text = re.sub(r"(?<=\w) - (?=\w)", "-", text)
     text = re.sub(r" -- ", " – ", text)
     text = re.sub(r" ('(?:s|S|re|ve|ll|d|m)|n't)\b", r"\1", text)
@@ -78,7 +78,9 @@ def clean(text: str) -> str:
 
 
 def _wiki_sections(text: str, simple: bool) -> Iterator[tuple[str, str]]:
-    section, lines = "", []
+    """Yield ``(section, text)``; `simple`: headings are short lines that end in a full stop, else ``== heading ==``."""
+    section = ""
+    lines: list[str] = []
     for raw in text.split("\n"):
         line = raw.strip()
         heading = _HEADING.match(line)

@@ -8,15 +8,10 @@ self-attention, as in "Leveraging Pre-trained Checkpoints for Sequence Generatio
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import (
-    AutoTokenizer,
-    BartConfig,
-    BartForConditionalGeneration,
-    BertModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoTokenizer, BartConfig, BartForConditionalGeneration, BertModel, PreTrainedTokenizerBase
 
 _POSITION_OFFSET = 2  # BART keeps two rows of its position table for padding
 
@@ -43,6 +38,8 @@ def mean_piece_embeddings(
 ) -> torch.Tensor:
     """Return an embedding for each token of `tokenizer`: the mean of its lower-cased text's WordPiece embeddings.
 
+    Where a token goes on inside a word, and the WordPiece vocabulary has the same continuation (``##ing``), that counts as well.
+
     Parameters
     ----------
     tokenizer
@@ -63,7 +60,7 @@ def mean_piece_embeddings(
     unknown = teacher_tokenizer.unk_token_id
     vocabulary = teacher_tokenizer.get_vocab()
     for token_id in range(len(tokenizer)):
-        text = tokenizer.decode([token_id])
+        text = str(tokenizer.decode([token_id]))
         if token_id in special or not text.strip():
             continue
         pieces = teacher_tokenizer(text.lower(), add_special_tokens=False)["input_ids"]
@@ -79,9 +76,19 @@ def mean_piece_embeddings(
 def bart_from_bert(
     teacher: Path, tokenizer: PreTrainedTokenizerBase, *, decoder_layers: int = 6, max_positions: int = 512
 ) -> BartForConditionalGeneration:
-    """Return a BART with the width and layers of the BERT in the folder `teacher` and the vocabulary of `tokenizer`."""
-    bert = BertModel.from_pretrained(teacher, dtype=torch.float32, add_pooling_layer=False)
+    """Return a BART with the width and layers of the BERT in the folder `teacher` and the vocabulary of `tokenizer`.
+
+    The decoder starts with ``<s>``. What stays different: BART's LayerNorms add 1e-5 to the variance, BERT's 1e-12 by default.
+
+    Raises
+    ------
+    ValueError
+        When `max_positions` is more than the BERT has.
+    """
+    bert: Any = BertModel.from_pretrained(teacher, dtype=torch.float32, add_pooling_layer=False)
     source = bert.config
+    if max_positions > source.max_position_embeddings:
+        raise ValueError(f"the BERT in {teacher} has {source.max_position_embeddings} positions, fewer than the {max_positions} asked for")
     config = BartConfig(
         vocab_size=len(tokenizer),
         max_position_embeddings=max_positions,
@@ -92,17 +99,17 @@ def bart_from_bert(
         encoder_ffn_dim=source.intermediate_size,
         decoder_ffn_dim=source.intermediate_size,
         d_model=source.hidden_size,
-        activation_function="gelu",
+        activation_function=source.hidden_act,
         dropout=0.1,
         attention_dropout=0.0,
         scale_embedding=False,
         bos_token_id=tokenizer.bos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
-        decoder_start_token_id=tokenizer.eos_token_id,
-        forced_eos_token_id=tokenizer.eos_token_id,
+        decoder_start_token_id=tokenizer.bos_token_id,
+        forced_eos_token_id=None,  # an answer that the length limit cuts is to be seen as cut
     )
-    bart = BartForConditionalGeneration(config)
+    bart: Any = BartForConditionalGeneration(config)
     embeddings = bert.embeddings
     with torch.no_grad():
         table = mean_piece_embeddings(tokenizer, AutoTokenizer.from_pretrained(teacher), embeddings.word_embeddings.weight)
@@ -120,10 +127,12 @@ def bart_from_bert(
             _copy_block(layer, block)
             _copy_attention(layer.encoder_attn, layer.encoder_attn_layer_norm, block)
     bart.tie_weights()
-    return bart
+    result: BartForConditionalGeneration = bart
+    return result
 
 
-def _copy_attention(attention: torch.nn.Module, norm: torch.nn.Module, block: torch.nn.Module) -> None:
+def _copy_attention(attention: Any, norm: Any, block: Any) -> None:
+    """Copy the self-attention of the BERT layer `block`, with its LayerNorm."""
     own = block.attention.self
     for target, origin in (
         (attention.q_proj, own.query),
@@ -135,7 +144,8 @@ def _copy_attention(attention: torch.nn.Module, norm: torch.nn.Module, block: to
         target.load_state_dict(origin.state_dict())
 
 
-def _copy_block(layer: torch.nn.Module, block: torch.nn.Module) -> None:
+def _copy_block(layer: Any, block: Any) -> None:
+    """Copy the self-attention and the feed-forward of the BERT layer `block` into a layer of BART's encoder or decoder."""
     _copy_attention(layer.self_attn, layer.self_attn_layer_norm, block)
     layer.fc1.load_state_dict(block.intermediate.dense.state_dict())
     layer.fc2.load_state_dict(block.output.dense.state_dict())

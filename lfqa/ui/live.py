@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from lfqa.settings import Settings
-from lfqa.types import Answer, Event, Finished, Retrieved, Source, StepFinished, StepStarted, Token
+from lfqa.types import Answer, Finished, Retrieved, Source, StepFinished, StepStarted, Token
 from lfqa.ui.render import steps_html, writing_html
 
 if TYPE_CHECKING:
