@@ -107,10 +107,19 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
         yield tell
 
 
+def _quiet_transformers() -> None:
+    """Keep Transformers' bars and notices off standard error, which is for our own."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+
+
 def _pipeline(**options: Any) -> Pipeline:
     from lfqa.pipeline import Pipeline
 
     pipeline = Pipeline(Settings(**{name: value for name, value in options.items() if value is not None}))
+    _quiet_transformers()
     with _progress() as tell:
         pipeline.progress = tell
         pipeline.warm_up()
@@ -262,6 +271,7 @@ def index_add(
         passages = list(read_passages(file))
         given: dict[str, Any] = {"profile": profile} if profile else {}
         pipeline = Pipeline(Settings(**given))
+        _quiet_transformers()
         with _progress() as tell:
             index = pipeline.catalog().add(name, passages, pipeline.encoder(), tell)
         typer.echo(f"{name}: {index.manifest.passages} passages ({len(passages)} from {file})")

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     temperature: float = Field(0.8, gt=0, le=5)
     top_p: float = Field(0.9, gt=0, le=1)
     seed: int = Field(0, ge=0)
-    min_answer_tokens: int = Field(24, ge=0, le=512)
+    min_answer_tokens: int = Field(40, ge=0, le=512)
     max_answer_tokens: int = Field(128, ge=8, le=1024)
     no_repeat_ngram: int = Field(4, ge=0, le=20)
     extract_sentences: int = Field(3, ge=1, le=8, description="Sentences of the `extract` generator.")

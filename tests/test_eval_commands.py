@@ -10,7 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 from lfqa.cli import app
-from tests.helpers import check_answer_object
 from tests.training_helpers import prose
 
 QUESTION = "How does the tide keep the people of the valley warm?"
@@ -69,8 +68,8 @@ def test_answers_of_both_writers_and_baselines_are_reported(
     assert 0 < report["first_three"]["rougeL"] <= 1
     (line,) = out.read_text(encoding="utf-8").splitlines()
     written = json.loads(line)
-    check_answer_object(written)
     assert written["question"] == QUESTION
+    assert [p["article_title"] for p in written["passages"]] == ["Tide"]
     assert written["settings"]["generator"] == "bart"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ from lfqa.cli import app
 from lfqa.training import loop, warmstart
 from lfqa.training import prepare as preparation
 from lfqa.training import run as running
+from lfqa.training.generator import encode
+from lfqa.training.prepare import read_lines
+from lfqa.training.recipes import GeneratorRecipe, Stage
 from tests.training_helpers import write_bert, write_corpus, write_data
 
 SHORT = {"steps": 2, "batch_size": 2, "source_tokens": 96, "target_tokens": 24, "learning_rate": 1e-3}
@@ -40,6 +44,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(running, "teacher_folder", lambda: bert)
         patch.setattr(warmstart, "teacher_folder", lambda: bert)
         patch.setattr(preparation, "_TEST_QUESTIONS", 4)
+        patch.setattr(running, "_FIT_BATCHES", 2)
         result = invoke("prepare", folder / "data", "--out", folder / "prepared")
         assert result.exit_code == 0, result.output
         assert "glossary: " in result.stderr
@@ -107,6 +112,17 @@ def test_the_generator_loads_and_writes(generator: Path) -> None:
     written = model.generate(**batch, min_new_tokens=4, max_new_tokens=8, do_sample=False, num_beams=1)
     assert isinstance(tokenizer.decode(written[0], skip_special_tokens=True), str)
     assert written.shape[1] > 4
+
+
+def test_encoding_a_batch_does_not_change_the_prompts_that_follow(place: Path, generator: Path) -> None:
+    tokenizer: Any = AutoTokenizer.from_pretrained(generator / "tokenizer")
+    recipe = GeneratorRecipe(stages=(Stage("answer", 2, 2, 96, 24, 1e-3, copying=0.0),))
+    texts = read_lines(place / "prepared" / "texts.jsonl")
+    make, _ = running._stage_examples(tokenizer, recipe.stages[0], recipe, texts, place / "prepared", place / "corpus")
+    before = [make(random.Random(n)) for n in range(20)]
+    encode(tokenizer, ["Why?"], 24)  # cuts and pads, and leaves the tokenizer so
+    assert [make(random.Random(n)) for n in range(20)] == before
+    assert sum("<P>" in prompt for prompt, _ in before) >= 18
 
 
 def test_settings_and_measurements_are_saved_beside_the_result(generator: Path) -> None:

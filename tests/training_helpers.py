@@ -171,7 +171,7 @@ def write_data(folder: Path) -> Path:
     nq.append({"question": "who hid the page", "paragraph": _treebank(prose("concealed page")), "title": title_that_is(True, "Page")})
     _write(folder, "nq_paragraphs", nq)
     _write(folder, "qed_paragraphs", [{"question": q, "paragraph": _treebank(p), "title": "Lake"} for q, p in questions("mountain")])
-    clap = [{"question": q, "answer": _treebank(" ".join(p.split(". ")[:2]) + ".")} for q, p in questions("garden")]
+    clap = [{"question": q, "answer": _treebank(". ".join(p.split(". ")[:2]) + ".")} for q, p in questions("garden")]
     _write(folder, "clapnq_train", [*clap, {"question": "not in the paragraphs", "answer": "Nothing ."}])
     exercise = {"book": "b", "title": book, "question": "What keeps the people warm?", "answer": " ".join(prose("book bread", 1).split())}
     _write(folder, "openstax_exercises", [exercise, {**exercise, "title": hidden, "question": "What is the hidden exercise?"}])

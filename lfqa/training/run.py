@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
 import random
@@ -28,6 +29,8 @@ from lfqa.training.warmstart import bart_from_bert, teacher_folder
 from lfqa.types import Passage
 
 logger = logging.getLogger(__name__)
+
+_FIT_BATCHES = 18  # of 64 passages, and of 64 questions, for the closed-form start of the retriever
 
 
 def device() -> str:
@@ -174,7 +177,10 @@ def _stage_examples(
     fixed = random.Random(99)
     if stage.copying >= 1:
         return copying, [copying(fixed) for _ in range(5 * stage.batch_size)]
-    backend = tokenizer.backend_tokenizer
+    # a copy: encoding a batch leaves its padding switched on in the tokenizer itself, and padding is not to be counted
+    backend = copy.deepcopy(tokenizer.backend_tokenizer)
+    backend.no_padding()
+    backend.no_truncation()
 
     def count(text: str) -> int:
         return len(backend.encode(text).ids)
@@ -269,8 +275,8 @@ def train_retriever(
         passage_tokens=recipe.passage_tokens,
     )  # fmt: skip
     rng = random.Random(recipe.seed)
-    batches = [task.encode([passage(rng) for _ in range(64)], recipe.passage_tokens) for _ in range(18)]
-    batches += [task.encode(rng.choices(questions, k=64), 32) for _ in range(18)]
+    batches = [task.encode([passage(rng) for _ in range(64)], recipe.passage_tokens) for _ in range(_FIT_BATCHES)]
+    batches += [task.encode(rng.choices(questions, k=64), 32) for _ in range(_FIT_BATCHES)]
     teacher.fit(torch.cat([teacher.embed(batch) for batch in batches]), recipe.dimension)
     logger.info("squared error of the closed-form start: %.3f", fit_projection(model, teacher, batches))
     if compile_model:
