@@ -107,9 +107,7 @@ def test_weights_become_float32_unless_asked_otherwise(tmp_path: Path, kind: str
             model = loader.from_pretrained(folder, **options)
             assert {weight.dtype for weight in model.parameters()} == {wanted}, (options, loader)
             assert model.config.dtype == wanted
-    assert torch.equal(
-        RetriBertModel.from_pretrained(folder).project_query.weight, halved["project_query.weight"].float()
-    )
+    assert torch.equal(RetriBertModel.from_pretrained(folder).project_query.weight, halved["project_query.weight"].float())
 
 
 @pytest.mark.parametrize("share_encoders", [True, False])
@@ -130,9 +128,9 @@ def test_round_trip_is_exact(tmp_path: Path, share_encoders: bool) -> None:
     again = tmp_path / "again"
     loaded.save_pretrained(again)
     for name in ("model.safetensors", "config.json"):
-        assert (again / name).read_bytes().replace(b'  "dtype": "float32",\n', b"") == (
-            tmp_path / name
-        ).read_bytes().replace(b'  "dtype": "float32",\n', b"")
+        assert (again / name).read_bytes().replace(b'  "dtype": "float32",\n', b"") == (tmp_path / name).read_bytes().replace(
+            b'  "dtype": "float32",\n', b""
+        )
 
 
 def test_a_sharded_checkpoint(tmp_path: Path) -> None:
@@ -254,9 +252,7 @@ def test_a_push_to_the_hub_takes_all_files_along(monkeypatch: pytest.MonkeyPatch
         for operation in operations:
             pushed[operation.path_in_repo] = Path(str(operation.path_or_fileobj)).read_bytes()
 
-    monkeypatch.setattr(
-        huggingface_hub.HfApi, "create_repo", lambda *_, **__: SimpleNamespace(repo_id="someone/retriever")
-    )
+    monkeypatch.setattr(huggingface_hub.HfApi, "create_repo", lambda *_, **__: SimpleNamespace(repo_id="someone/retriever"))
     monkeypatch.setattr(huggingface_hub.HfApi, "create_commit", commit)
     card = huggingface_hub.ModelCard("---\ntags: []\n---\n")
     monkeypatch.setattr("transformers.utils.hub.create_and_tag_model_card", lambda *_, **__: card)

@@ -34,9 +34,7 @@ class CheckpointMismatchError(ValueError):
         A likely reason, or an empty string.
     """
 
-    def __init__(
-        self, source: object, missing: list[str], unexpected: list[str], mismatched: list[Mismatch], hint: str = ""
-    ) -> None:
+    def __init__(self, source: object, missing: list[str], unexpected: list[str], mismatched: list[Mismatch], hint: str = "") -> None:
         self.missing = missing
         self.unexpected = unexpected
         self.mismatched = mismatched
@@ -94,8 +92,7 @@ def load_whole(
         model, report = load(source, *args, **options)
     except pickle.UnpicklingError as error:
         raise OSError(
-            f"the checkpoint in {source} is not a plain file of tensors and was not read; if you trust it, "
-            "convert it to safetensors first"
+            f"the checkpoint in {source} is not a plain file of tensors and was not read; if you trust it, convert it to safetensors first"
         ) from error
     missing, unexpected = set(report["missing_keys"]), set(report["unexpected_keys"])
     mismatched = sorted((name, tuple(found), tuple(wanted)) for name, found, wanted in report["mismatched_keys"])

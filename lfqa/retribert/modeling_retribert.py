@@ -46,9 +46,7 @@ class RetriBertPreTrainedModel(PreTrainedModel):
     _keys_to_ignore_on_load_unexpected = [r"(^|\.)position_ids$"]
 
     @classmethod
-    def from_pretrained(
-        cls, pretrained_model_name_or_path: str | os.PathLike[str] | None, *model_args: Any, **kwargs: Any
-    ) -> Any:
+    def from_pretrained(cls, pretrained_model_name_or_path: str | os.PathLike[str] | None, *model_args: Any, **kwargs: Any) -> Any:
         """Load a checkpoint whole, or not at all.
 
         Takes the arguments of every Transformers ``from_pretrained``, and differs in four points:
@@ -168,15 +166,10 @@ class RetriBertModel(RetriBertPreTrainedModel):
         hidden = sent_encoder.embeddings(input_ids)  # (batch, length, hidden)
         chunks = [slice(start, start + checkpoint_batch_size) for start in range(0, rows, checkpoint_batch_size)]
         # The non-reentrant kind also trains the layers when the embeddings are frozen.
-        pooled = [
-            checkpoint(pool, hidden[chunk], None if mask is None else mask[chunk], use_reentrant=False)
-            for chunk in chunks
-        ]
+        pooled = [checkpoint(pool, hidden[chunk], None if mask is None else mask[chunk], use_reentrant=False) for chunk in chunks]
         return torch.cat(pooled)
 
-    def embed_questions(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, checkpoint_batch_size: int = -1
-    ) -> Tensor:
+    def embed_questions(self, input_ids: Tensor, attention_mask: Tensor | None = None, checkpoint_batch_size: int = -1) -> Tensor:
         """Vectors of questions.
 
         Parameters
@@ -198,9 +191,7 @@ class RetriBertModel(RetriBertPreTrainedModel):
         vectors: Tensor = self.project_query(pooled)
         return vectors
 
-    def embed_answers(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, checkpoint_batch_size: int = -1
-    ) -> Tensor:
+    def embed_answers(self, input_ids: Tensor, attention_mask: Tensor | None = None, checkpoint_batch_size: int = -1) -> Tensor:
         """Vectors of documents (passages, answers).
 
         Parameters
@@ -298,17 +289,14 @@ def _exact_attention(mask: Tensor | None) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def _check_inputs(
-    input_ids: Tensor, attention_mask: Tensor | None, encoder: BertModel, checkpoint_batch_size: int
-) -> None:
+def _check_inputs(input_ids: Tensor, attention_mask: Tensor | None, encoder: BertModel, checkpoint_batch_size: int) -> None:
     """Raise ValueError if the arguments of ``embed_sentences_checkpointed`` contradict each other."""
     if input_ids.dim() != 2:
         raise ValueError(f"input_ids must have the shape (batch, length), got {tuple(input_ids.shape)}")
     rows, length = input_ids.shape
     if checkpoint_batch_size == 0:
         raise ValueError(
-            "checkpoint_batch_size must be at least 1 row, or negative for no chunks: "
-            f"got {checkpoint_batch_size} for a batch of {rows}"
+            f"checkpoint_batch_size must be at least 1 row, or negative for no chunks: got {checkpoint_batch_size} for a batch of {rows}"
         )
     if length > encoder.config.max_position_embeddings:
         raise ValueError(
@@ -316,6 +304,4 @@ def _check_inputs(
             f"{encoder.config.max_position_embeddings} (max_position_embeddings)"
         )
     if attention_mask is not None and attention_mask.shape not in ((rows, length), (rows, length, length)):
-        raise ValueError(
-            f"attention_mask has the shape {tuple(attention_mask.shape)}, input_ids {tuple(input_ids.shape)}"
-        )
+        raise ValueError(f"attention_mask has the shape {tuple(attention_mask.shape)}, input_ids {tuple(input_ids.shape)}")

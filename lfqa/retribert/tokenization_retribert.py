@@ -105,9 +105,7 @@ class RetriBertTokenizer(PreTrainedTokenizer):
         """Give the vocabulary, added tokens included, as a new dict of token to id."""
         return {**self.vocab, **self.get_added_vocab()}
 
-    def tokenize(
-        self, text: str, pair: str | None = None, add_special_tokens: bool = False, **kwargs: Any
-    ) -> list[str]:
+    def tokenize(self, text: str, pair: str | None = None, add_special_tokens: bool = False, **kwargs: Any) -> list[str]:
         """Cut a text into vocabulary entries, without special tokens around it.
 
         Parameters
@@ -144,9 +142,7 @@ class RetriBertTokenizer(PreTrainedTokenizer):
             self.tokenize_chinese_chars,
             kept.union(self.all_special_tokens),
         )
-        return [
-            piece for word in words for piece in ([word] if word in kept else split_pieces(word, self.vocab, unknown))
-        ]
+        return [piece for word in words for piece in ([word] if word in kept else split_pieces(word, self.vocab, unknown))]
 
     def _convert_token_to_id(self, token: str) -> int | None:
         return self.vocab.get(token, self.vocab.get(str(self.unk_token)))

@@ -101,16 +101,12 @@ class RetriBertTokenizerFast(PreTrainedTokenizerFast):
         """Leave the files to the constructor, where Transformers would take them apart and lose the options."""
         return kwargs
 
-    def build_inputs_with_special_tokens(
-        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
-    ) -> list[int]:
+    def build_inputs_with_special_tokens(self, token_ids_0: list[int], token_ids_1: list[int] | None = None) -> list[int]:
         """Put ``[CLS] A [SEP]``, or ``[CLS] A [SEP] B [SEP]``, together from the ids of A and B."""
         first = [self.cls_token_id, *token_ids_0, self.sep_token_id]
         return [*first, *token_ids_1, self.sep_token_id] if token_ids_1 else first
 
-    def create_token_type_ids_from_sequences(
-        self, token_ids_0: list[int], token_ids_1: list[int] | None = None
-    ) -> list[int]:
+    def create_token_type_ids_from_sequences(self, token_ids_0: list[int], token_ids_1: list[int] | None = None) -> list[int]:
         """Token types of ``[CLS] A [SEP] B [SEP]``: 0 up to the first ``[SEP]``, 1 after it."""
         first = [0] * (len(token_ids_0) + 2)
         return first if token_ids_1 is None else first + [1] * (len(token_ids_1) + 1)
@@ -132,9 +128,7 @@ class RetriBertTokenizerFast(PreTrainedTokenizerFast):
         if legacy_format is not True:
             file_names = super()._save_pretrained(save_directory, file_names, legacy_format, filename_prefix)
         if legacy_format is not False:
-            file_names = PreTrainedTokenizerBase._save_pretrained(
-                self, save_directory, file_names, legacy_format, filename_prefix
-            )
+            file_names = PreTrainedTokenizerBase._save_pretrained(self, save_directory, file_names, legacy_format, filename_prefix)
         return file_names
 
 

@@ -202,6 +202,23 @@ def own_questions(passages: Iterable[dict[str, str]], questions: Iterable[dict[s
         raise ValueError(f"the corpus' questions and passages do not fit together: {error} is missing") from error
 
 
+def quoted(record: Record) -> Record:
+    """Return `record` with the sentences of its gold passages that its answer was written from as the answer.
+
+    For each sentence of the answer that is the passage sentence that holds most of it, each once, tidied; a target that can be
+    copied word for word teaches what to say before how to put it. A record of which too little can be quoted is left as it is.
+    """
+    pool = [s for index in record["gold"] for s in split_sentences(record["passages"][index]["text"])]
+    held = [content(sentence) for sentence in pool]
+    chosen: list[str] = []
+    for said in map(content, split_sentences(record["answer"])):
+        scores = [coverage(said, evidence) for evidence in held]
+        best = max(range(len(pool)), key=scores.__getitem__, default=None)
+        if best is not None and scores[best] > 0.35 and tidy(pool[best]) not in chosen:
+            chosen.append(tidy(pool[best]))
+    return {**record, "answer": " ".join(chosen)} if len(chosen) > 1 else record
+
+
 def with_distractors(record: Record, search: Searcher, count: int = 6) -> Record:
     """Return `record` with up to `count` passages that BM25 finds with the question put after its gold passages."""
     gold = {p["text"][:60] for p in record["passages"]}

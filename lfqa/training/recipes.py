@@ -18,6 +18,10 @@ class Stage:
         Share of denoising and copying examples; the rest are questions.
     selected
         Share of the copying examples that ask for sentences among several passages.
+    quoted
+        The corpus' own answers are replaced by the passage sentences that they were written from.
+    unanswerable
+        Share of the questions whose gold passages are taken away.
     attention
         ``eager`` is faster below about 150 tokens on a CPU, ``sdpa`` above.
     """
@@ -34,12 +38,15 @@ class Stage:
     dropout: float = 0.0
     label_smoothing: float = 0.0
     attention: str = "sdpa"
+    quoted: bool = False
+    unanswerable: float = 0.07
 
 
 _STAGES = (
     Stage("copy", 225, 32, 96, 96, 9e-4, attention="eager"),
     Stage("select", 260, 24, 224, 96, 8e-4, selected=0.85),
-    Stage("answer", 640, 16, 256, 128, 6e-4, decay=0.6, copying=0.2, selected=1.0, label_smoothing=0.05),
+    Stage("answer", 374, 16, 256, 128, 6e-4, copying=0.2, selected=1.0, label_smoothing=0.05),
+    Stage("quote", 460, 16, 256, 128, 6e-4, decay=1.0, copying=0.35, selected=1.0, quoted=True, unanswerable=0.02),
 )
 
 

@@ -19,7 +19,7 @@ from lfqa.generation.prompt import compose
 from lfqa.retribert import RetriBertModel
 from lfqa.retrieval.sparse import SparseIndex
 from lfqa.training import generator as gen
-from lfqa.training.grounded import Record, training_prompt
+from lfqa.training.grounded import Record, quoted, training_prompt
 from lfqa.training.loop import CHECKPOINT, LoopSettings, run, write_json
 from lfqa.training.prepare import RECORDS, TEXTS, check_inputs, own_records, read_lines
 from lfqa.training.recipes import GeneratorRecipe, RetrieverRecipe, Stage
@@ -95,7 +95,8 @@ def _answering(records: list[Record], count: Callable[[str], int], stage: Stage,
     names, shares = _sources(groups, weights, "mixture")
 
     def make(rng: random.Random) -> gen.Example:
-        return training_prompt(rng.choice(groups[rng.choices(names, shares)[0]]), rng, count, stage.source_tokens)
+        record = rng.choice(groups[rng.choices(names, shares)[0]])
+        return training_prompt(record, rng, count, stage.source_tokens, unanswerable=stage.unanswerable)
 
     return make
 
@@ -188,6 +189,8 @@ def _stage_examples(
     with tempfile.TemporaryDirectory() as work:
         own = own_records(corpus, "train", Path(work) / "train")
         validation = own_records(corpus, "validation", Path(work) / "validation")
+    if stage.quoted:
+        own, validation = [quoted(record) for record in own], [quoted(record) for record in validation]
     records = _fitting([*read_lines(prepared / RECORDS), *own], count, stage.source_tokens)
     answering = _answering(records, count, stage, recipe.mixture)
 
