@@ -245,3 +245,19 @@ def test_distractors_come_after_the_gold_passages_and_repeat_none() -> None:
     assert whole["gold"] == [0]
     assert all(set(p) == {"title", "section", "text"} for p in whole["passages"])
     assert len(record["passages"]) == 1, "the record itself is not changed"
+
+
+def test_a_quoted_answer_is_made_of_the_sentences_that_the_answer_was_written_from() -> None:
+    body = "Tides are raised by the Moon. The Sun adds a weaker tide. However, wind can raise the water too (a surge). Boats wait."
+    passages = [{"title": "Tides", "section": "", "text": body}, {"title": "Bread", "section": "", "text": "The Moon raises no bread."}]
+    answer = "The Moon raises tides. Wind can raise water as well. The Moon is what raises the tides."
+    record = {"source": "own", "question": "Why are there tides?", "answer": answer, "passages": passages, "gold": [0]}
+    assert grounded.quoted(record)["answer"] == "Tides are raised by the Moon. Wind can raise the water too."
+    assert grounded.quoted(record)["passages"] == passages
+    assert record["answer"] == answer
+
+
+def test_an_answer_that_can_not_be_quoted_stays() -> None:
+    passages = [{"title": "Tides", "section": "", "text": "Tides are raised by the Moon."}]
+    record = {"source": "own", "question": "Why?", "answer": "Nobody knows. Chocolate is sweet.", "passages": passages, "gold": [0]}
+    assert grounded.quoted(record) is record
