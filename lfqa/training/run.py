@@ -245,7 +245,8 @@ def train_retriever(
     Parameters
     ----------
     init
-        Checkpoint to go on from, instead of the teacher's layers; its projection is fitted anew.
+        Checkpoint to go on from, instead of the teacher's layers: one that was trained with the same data, seed and dimension, since
+        these make the directions that its vectors stand for.
     """
     check_inputs(prepared, corpus)
     folder = teacher_folder()
@@ -259,12 +260,12 @@ def train_retriever(
     if not (texts and questions):
         raise ValueError(f"{prepared} and {corpus} hold {len(texts)} texts and {len(questions)} questions to train on: both are needed")
 
-    def passage(rng: random.Random) -> str:
+    def passage(rng: random.Random, joined: float = 0.0) -> str:
         place = rng.randrange(len(texts))
         text = texts[place]
         if rng.random() < 0.3:  # sentences are embedded too, to find those closest to a question
             return f"{text['title']}: {rng.choice(text['text'].split('. '))}"
-        if recipe.joined and rng.random() < recipe.joined:
+        if joined and rng.random() < joined:
             text = {**text, "text": f"{text['text']} {texts[(place + 1) % len(texts)]['text']}"}
         return ". ".join(part for part in (text["title"], text["section"], text["text"]) if part and rng.random() < 0.9)
 
@@ -273,15 +274,25 @@ def train_retriever(
     model: Any = RetriBertModel.from_pretrained(init, dtype=torch.float32) if init else retribert_from_bert(folder, recipe.dimension)
     model.to(device())
     task = RetrieverTask(
-        model, AutoTokenizer.from_pretrained(folder), teacher, questions, passage, _pairs([*records, *own, *own]),
-        _pairs(validation), steps=recipe.steps, batch_size=recipe.batch_size, pairs_from=recipe.pairs_from,
+        model,
+        AutoTokenizer.from_pretrained(folder),
+        teacher,
+        questions,
+        lambda rng: passage(rng, recipe.joined),
+        _pairs([*records, *own, *own]) if recipe.pairs_from < 1 else [],
+        _pairs(validation),
+        steps=recipe.steps,
+        batch_size=recipe.batch_size,
+        pairs_from=recipe.pairs_from,
         passage_tokens=recipe.passage_tokens,
-    )  # fmt: skip
+    )
     rng = random.Random(recipe.seed)
-    batches = [task.encode([passage(rng) for _ in range(64)], recipe.passage_tokens) for _ in range(_FIT_BATCHES)]
+    # the same for every run with this data and seed, so that a run that goes on from another one has its directions
+    batches = [task.encode([passage(rng) for _ in range(64)], 128) for _ in range(_FIT_BATCHES)]
     batches += [task.encode(rng.choices(questions, k=64), 32) for _ in range(_FIT_BATCHES)]
     teacher.fit(torch.cat([teacher.embed(batch) for batch in batches]), recipe.dimension)
-    logger.info("squared error of the closed-form start: %.3f", fit_projection(model, teacher, batches))
+    if init is None:
+        logger.info("squared error of the closed-form start: %.3f", fit_projection(model, teacher, batches))
     if compile_model:
         # at these lengths compiled eager attention is faster on a CPU than the fused kernel
         model.set_attn_implementation("eager")
