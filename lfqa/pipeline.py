@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Generator as Generates
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
-from lfqa.attribution import Attributor
+from lfqa.attribution import Attributor, content, coverage
 from lfqa.generation import prompt as prompts
 from lfqa.generation.extract import extract_answer
 from lfqa.generation.protocol import Decoding, Generator
@@ -26,6 +26,9 @@ from lfqa.settings import Settings
 from lfqa.types import Answer, Event, Finished, Hit, Passage, Retrieved, Sentence, Source, StepFinished, StepStarted, Token
 
 logger = logging.getLogger(__name__)
+
+_SENTENCE_ENDS = (".", "!", "?")
+_REPEATED = 0.75  # share of a sentence's content words in an earlier one from which it is a repetition
 
 ABSTENTION = (
     "No answer: nothing in the passages found supports one. Look through them below, ask it in other words, or ask about something else."
@@ -226,9 +229,12 @@ class Pipeline:
             yield StepStarted("write")
             began = time.perf_counter()
             if generator is not None and prompt is not None:
-                for piece in generator.stream(prompt.text, _decoding(chosen)):
-                    written += piece
-                    yield Token(piece)
+                with closing(generator.stream(prompt.text, _decoding(chosen))) as pieces:
+                    for piece in pieces:
+                        written += piece
+                        yield Token(piece)
+                        if piece.rstrip().endswith(_SENTENCE_ENDS) and repeats_itself(written):
+                            break  # a small model that begins to repeat goes on repeating
             else:
                 yield Token(written)
             timings["write"] = time.perf_counter() - began
@@ -238,7 +244,7 @@ class Pipeline:
         with _timed(timings, "cite"):
             # only what was read can be the reason for what was written
             attributor = Attributor([s.hit.passage for s in sources if s.read], chosen.support_threshold)
-            sentences = tuple(attributor.sentence(text) for text in complete_sentences(written))
+            sentences = tuple(attributor.sentence(text) for text in answer_sentences(written))
             abstained = prompts.NO_ANSWER in written or not any(sentence.supported for sentence in sentences)
         yield StepFinished("cite", timings["cite"])
         timings["total"] = sum(timings.values())
@@ -295,12 +301,27 @@ def _decoding(chosen: Settings) -> Decoding:
     )
 
 
-def complete_sentences(text: str) -> list[str]:
-    """Return the sentences of `text`; a last one that the length limit cut is left out where others are there."""
+def answer_sentences(text: str) -> list[str]:
+    """Return the sentences of `text` that say something new; a last one that the length limit cut is left out where others are there."""
     sentences = [text[start:end] for start, end in sentence_spans(text)]
-    if len(sentences) > 1 and not sentences[-1].rstrip("\"')”’").endswith((".", "!", "?")):
+    if len(sentences) > 1 and not sentences[-1].rstrip("\"')”’").endswith(_SENTENCE_ENDS):
         sentences.pop()
-    return sentences
+    kept: list[str] = []
+    for sentence in sentences:
+        if not _repeats(sentence, kept):
+            kept.append(sentence)
+    return kept
+
+
+def repeats_itself(text: str) -> bool:
+    """Say whether the last sentence of `text` says little that an earlier one does not."""
+    sentences = [text[start:end] for start, end in sentence_spans(text)]
+    return bool(sentences) and _repeats(sentences[-1], sentences[:-1])
+
+
+def _repeats(sentence: str, earlier: Sequence[str]) -> bool:
+    said = content(sentence)
+    return any(coverage(said, content(other)) >= _REPEATED for other in earlier)
 
 
 def _answer(

@@ -31,6 +31,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "prompt_style": "passages",
         "source_tokens": 1024,
         "max_answer_tokens": 256,
+        "no_repeat_ngram": 3,
     },
 }
 
@@ -67,7 +68,7 @@ class Settings(BaseSettings):
     seed: int = Field(0, ge=0)
     min_answer_tokens: int = Field(40, ge=0, le=512)
     max_answer_tokens: int = Field(128, ge=8, le=1024)
-    no_repeat_ngram: int = Field(4, ge=0, le=20)
+    no_repeat_ngram: int = Field(0, ge=0, le=20, description="Token runs that may not come twice; breaks rare words.")
     extract_sentences: int = Field(3, ge=1, le=8, description="Sentences of the `extract` generator.")
 
     support_threshold: float = Field(0.6, gt=0, le=1, description="Support score from which a sentence counts as supported.")

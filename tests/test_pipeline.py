@@ -14,7 +14,7 @@ from pyarrow import parquet
 from lfqa import Pipeline, Settings
 from lfqa.corpus.store import read_passages
 from lfqa.generation.prompt import NO_ANSWER
-from lfqa.pipeline import ABSTENTION, complete_sentences
+from lfqa.pipeline import ABSTENTION, answer_sentences, repeats_itself
 from lfqa.question import QuestionError
 from lfqa.types import Finished, Retrieved, StepFinished, StepStarted, Token
 from tests.helpers import ASSETS, HAS_GENERATOR, MEMORISED, NO_GENERATOR, check_answer_object
@@ -146,7 +146,7 @@ def test_an_index_is_kept_and_a_missing_one_named(pipeline: Pipeline) -> None:
     ],
 )
 def test_a_last_sentence_that_was_cut_is_left_out(text: str, wanted: list[str]) -> None:
-    assert complete_sentences(text) == wanted
+    assert answer_sentences(text) == wanted
 
 
 class Writer:
@@ -225,3 +225,11 @@ def test_the_bundled_generator_answers_most_test_questions_from_the_passages(pip
     sentences = [sentence for answer in given for sentence in answer.sentences]
     assert all(1 <= len(answer.sentences) <= 8 for answer in given)
     assert sum(sentence.supported for sentence in sentences) >= 0.6 * len(sentences)
+
+
+def test_a_sentence_that_says_an_earlier_one_again_is_left_out() -> None:
+    text = "The Moon raises tides in the sea. Wind adds waves to the sea. The moon raises the tides."
+    assert answer_sentences(text) == ["The Moon raises tides in the sea.", "Wind adds waves to the sea."]
+    assert repeats_itself(text)
+    assert not repeats_itself("The Moon raises tides in the sea. Wind adds waves to the sea.")
+    assert not repeats_itself("")

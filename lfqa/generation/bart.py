@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator as Generates
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class TransformersGenerator:
         """Return how many tokens `text` takes, with the special tokens around it."""
         return len(self._tokenizer(text, truncation=False)["input_ids"])
 
-    def stream(self, prompt: str, decoding: Decoding) -> Iterator[str]:
+    def stream(self, prompt: str, decoding: Decoding) -> Generates[str, None, None]:
         """Yield the answer to `prompt` piece by piece; closing the iterator stops the work."""
         batch = self._tokenizer(prompt, return_tensors="pt").to(self.device)
         stop = _Stop()

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator as Generates
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,7 @@ class CTranslateGenerator:
         """Return how many tokens `text` takes, with the special tokens around it."""
         return len(self._tokenizer.encode(text).ids)
 
-    def stream(self, prompt: str, decoding: Decoding) -> Iterator[str]:
+    def stream(self, prompt: str, decoding: Decoding) -> Generates[str, None, None]:
         """Yield the answer to `prompt` piece by piece; closing the iterator stops the work."""
         tokens = self._tokenizer.encode(prompt).tokens
         options: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator as Generates
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -26,7 +26,7 @@ class Decoding:
     seed: int = 0
     shortest: int = 24
     longest: int = 128
-    no_repeat_ngram: int = 4
+    no_repeat_ngram: int = 0
 
 
 class Generator(Protocol):
@@ -35,5 +35,5 @@ class Generator(Protocol):
     def count(self, text: str) -> int:
         """Return how many tokens `text` takes."""
 
-    def stream(self, prompt: str, decoding: Decoding) -> Iterator[str]:
+    def stream(self, prompt: str, decoding: Decoding) -> Generates[str, None, None]:
         """Yield the answer to `prompt` piece by piece; closing the iterator stops the work."""
