@@ -309,7 +309,7 @@ def answer_sentences(text: str) -> list[str]:
     kept: list[str] = []
     for sentence in sentences:
         if not _repeats(sentence, kept):
-            kept.append(sentence)
+            kept.append(sentence[:1].upper() + sentence[1:])
     return kept
 
 

@@ -32,6 +32,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "source_tokens": 1024,
         "max_answer_tokens": 256,
         "no_repeat_ngram": 3,
+        "answerable_threshold": 0.0,  # chosen for the vectors of the embedded retriever
     },
 }
 
@@ -72,7 +73,7 @@ class Settings(BaseSettings):
     extract_sentences: int = Field(3, ge=1, le=8, description="Sentences of the `extract` generator.")
 
     support_threshold: float = Field(0.6, gt=0, le=1, description="Support score from which a sentence counts as supported.")
-    answerable_threshold: float = Field(0.0, ge=0, le=1, description="Below this closeness of the best passage, no answer.")
+    answerable_threshold: float = Field(0.6, ge=0, le=1, description="No answer when no sentence found is as close to the question.")
     max_question_characters: int = Field(1000, ge=10)
 
     @model_validator(mode="before")
