@@ -21,7 +21,7 @@ from lfqa.question import check_question
 from lfqa.retrieval.closeness import ScoredSpan, score_sentences
 from lfqa.retrieval.dense import Encoder, Vectors
 from lfqa.retrieval.search import search
-from lfqa.sentences import sentence_spans
+from lfqa.sentences import sentence_spans, split_sentences
 from lfqa.settings import Settings
 from lfqa.types import Answer, Event, Finished, Hit, Passage, Retrieved, Sentence, Source, StepFinished, StepStarted, Token
 
@@ -244,7 +244,8 @@ class Pipeline:
         with _timed(timings, "cite"):
             # only what was read can be the reason for what was written
             attributor = Attributor([s.hit.passage for s in sources if s.read], chosen.support_threshold)
-            sentences = tuple(attributor.sentence(text) for text in answer_sentences(written))
+            said = answer_sentences(written) if generator is not None else split_sentences(written)
+            sentences = tuple(attributor.sentence(text) for text in said)
             abstained = prompts.NO_ANSWER in written or not any(sentence.supported for sentence in sentences)
         yield StepFinished("cite", timings["cite"])
         timings["total"] = sum(timings.values())

@@ -21,6 +21,8 @@ Decoding = Literal["greedy", "beam", "sample"]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
+_SHORTEST = 40  # tokens, the default
+
 # what a profile changes of the defaults
 PROFILES: dict[str, dict[str, Any]] = {
     "embedded": {},
@@ -67,7 +69,7 @@ class Settings(BaseSettings):
     temperature: float = Field(0.8, gt=0, le=5)
     top_p: float = Field(0.9, gt=0, le=1)
     seed: int = Field(0, ge=0)
-    min_answer_tokens: int = Field(40, ge=0, le=512)
+    min_answer_tokens: int = Field(_SHORTEST, ge=0, le=512)
     max_answer_tokens: int = Field(128, ge=8, le=1024)
     no_repeat_ngram: int = Field(0, ge=0, le=20, description="Token runs that may not come twice; breaks rare words.")
     extract_sentences: int = Field(3, ge=1, le=8, description="Sentences of the `extract` generator.")
@@ -82,7 +84,11 @@ class Settings(BaseSettings):
         if not isinstance(values, dict):
             return values
         profile = values.get("profile", "embedded")
-        return {**(PROFILES.get(profile, {}) if isinstance(profile, str) else {}), **values}
+        merged = {**(PROFILES.get(profile, {}) if isinstance(profile, str) else {}), **values}
+        longest = str(merged.get("max_answer_tokens", ""))  # the environment gives text
+        if "min_answer_tokens" not in merged and longest.isdecimal() and int(longest) < _SHORTEST:
+            merged["min_answer_tokens"] = int(longest)  # who asks for a short answer need not say so twice
+        return merged
 
     @model_validator(mode="after")
     def _lengths_agree(self) -> Settings:

@@ -116,3 +116,11 @@ def test_reproduction_names_only_what_the_decoding_uses() -> None:
     sampled = Settings(decoding="sample", seed=5).reproduction()
     assert (sampled["seed"], sampled["temperature"], sampled["top_p"]) == (5, 0.8, 0.9)
     assert not any(isinstance(value, Path) for value in Settings().reproduction().values())
+
+
+def test_a_short_longest_answer_brings_the_shortest_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings(max_answer_tokens=16).min_answer_tokens == 16
+    monkeypatch.setenv("LFQA_MAX_ANSWER_TOKENS", "24")
+    assert Settings().min_answer_tokens == 24
+    with pytest.raises(ValueError, match="longer than the longest"):
+        Settings(min_answer_tokens=30)

@@ -148,7 +148,7 @@ def _check(default: Any, values: dict[str, Any], what: str) -> None:
         raise ValueError(f"{what} has no field {sorted(unknown)}; it has {sorted(known)}")
     for name, value in values.items():
         accepted = {float: (float, int), tuple: (tuple, list)}.get(type(known[name]), (type(known[name]),))
-        if not isinstance(value, accepted) or isinstance(value, bool):
+        if not isinstance(value, accepted) or isinstance(value, bool) is not isinstance(known[name], bool):
             raise ValueError(f"{what}: {name} must be {type(known[name]).__name__}, not {value!r}")
 
 
