@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,6 +78,8 @@ def _clear_errors() -> Iterator[None]:
         yield
     except ValidationError as error:
         _fail(describe(error))
+    except BrokenPipeError:  # the reader, head for one, has what it wanted; nothing is left to flush to it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ValueError, OSError) as error:
         _fail(str(error))
     except KeyboardInterrupt:
