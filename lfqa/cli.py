@@ -139,7 +139,7 @@ def ask(
         Literal["bart", "extract"] | None,
         typer.Option(help="bart writes; extract quotes the three closest sentences. [default: bart]", show_default=False),
     ] = None,
-    engine: Annotated[
+    runtime: Annotated[
         Literal["ctranslate2", "transformers"] | None,
         typer.Option(help="What runs BART on the CPU. [default: ctranslate2]", show_default=False),
     ] = None,
@@ -168,7 +168,7 @@ def ask(
         settings = Settings(**given)
         check_question(question, settings.max_question_characters)  # before anything is loaded
         pipeline = _pipeline(
-            retriever=retriever, k=k, generator=generator, engine=engine, decoding=decoding, beams=beams, temperature=temperature,
+            retriever=retriever, k=k, generator=generator, runtime=runtime, decoding=decoding, beams=beams, temperature=temperature,
             top_p=top_p, seed=seed, min_answer_tokens=shortest, max_answer_tokens=longest, index=index, corpus=corpus, profile=profile,
         )  # fmt: skip
         if as_json:

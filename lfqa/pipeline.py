@@ -125,7 +125,7 @@ class Pipeline:
 
             folder = checkpoint_folder(chosen.generator_model)
             with loading(folder):
-                if chosen.engine == "transformers" or device != "cpu":
+                if chosen.runtime == "transformers" or device != "cpu":
                     from lfqa.generation.bart import TransformersGenerator
 
                     return TransformersGenerator(folder, device)
@@ -133,7 +133,7 @@ class Pipeline:
 
                 return CTranslateGenerator(folder, chosen.cache, threads=chosen.threads)
 
-        return self._keep(("generator", chosen.generator_model, chosen.engine, device, chosen.threads), load)
+        return self._keep(("generator", chosen.generator_model, chosen.runtime, device, chosen.threads), load)
 
     def warm_up(self, settings: Settings | None = None) -> None:
         """Load everything that the first question would wait for."""

@@ -16,7 +16,8 @@ from pydantic_settings import (
 
 RetrieverName = Literal["dense", "sparse", "hybrid"]
 GeneratorName = Literal["bart", "extract"]
-EngineName = Literal["ctranslate2", "transformers"]
+EngineName = Literal["embedded", "elasticsearch"]
+RuntimeName = Literal["ctranslate2", "transformers"]
 Decoding = Literal["greedy", "beam", "sample"]
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -54,12 +55,13 @@ class Settings(BaseSettings):
     index: str | None = Field(None, description="Name of an index made by `lfqa index add`; the corpus where none is given.")
     cache: Path = Field(default_factory=lambda: user_cache_path("lfqa"), description="Where indexes and converted models go.")
 
+    engine: EngineName = Field("embedded", description="What searches: FAISS and Tantivy here, or an Elasticsearch server.")
     retriever: RetrieverName = "hybrid"
     k: int = Field(6, ge=1, le=100, description="Passages retrieved and shown.")
     rrf_constant: int = Field(60, ge=1, description="The k of reciprocal rank fusion.")
 
     generator: GeneratorName = "bart"
-    engine: EngineName = "ctranslate2"
+    runtime: RuntimeName = Field("ctranslate2", description="What runs BART on a CPU.")
     device: Literal["cpu", "cuda", "auto"] = "auto"
     threads: int = Field(1, ge=1, le=64, description="Threads of the generator; more than one slows a small model down.")
     prompt_style: Literal["sentences", "passages"] = "sentences"
@@ -123,8 +125,8 @@ class Settings(BaseSettings):
     def reproduction(self) -> dict[str, Any]:
         """Return what an answer depends on, as plain values."""
         names = (
-            "profile", "retriever", "k", "rrf_constant", "generator", "engine", "decoding", "min_answer_tokens", "max_answer_tokens",
-            "no_repeat_ngram", "support_threshold", "answerable_threshold", "prompt_style", "source_tokens",
+            "profile", "engine", "retriever", "k", "rrf_constant", "generator", "runtime", "decoding", "min_answer_tokens",
+            "max_answer_tokens", "no_repeat_ngram", "support_threshold", "answerable_threshold", "prompt_style", "source_tokens",
         )  # fmt: skip
         chosen = {name: getattr(self, name) for name in names}
         if self.generator == "extract":

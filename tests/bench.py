@@ -44,12 +44,12 @@ def cold(runs: int = 5) -> None:
     )
 
 
-def warm(engine: str, rounds: int = 3) -> None:
+def warm(runtime: str, rounds: int = 3) -> None:
     """Time the example questions in one process: first words, whole answer, and each step."""
     from lfqa import Pipeline, Settings
     from lfqa.types import Finished, Token
 
-    pipeline = Pipeline(Settings(engine=engine))
+    pipeline = Pipeline(Settings(runtime=runtime))
     pipeline.warm_up()
     pipeline.ask(EXAMPLES[0])
     first, total, steps = [], [], {}
@@ -67,7 +67,7 @@ def warm(engine: str, rounds: int = 3) -> None:
     shares = ", ".join(f"{step} {statistics.median(values):.3f}" for step, values in steps.items() if step != "total")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"warm question, {engine}: first words {statistics.median(first):.2f} s, whole answer {statistics.median(total):.2f} s "
+        f"warm question, {runtime}: first words {statistics.median(first):.2f} s, whole answer {statistics.median(total):.2f} s "
         f"(longest {max(total):.2f}), medians of {len(total)}; steps: {shares}; peak memory {memory:.0f} MiB"
     )
 

@@ -193,9 +193,9 @@ def test_a_missing_generator_exits_with_2(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("damage", ["cut weights", "no tokenizer"])
-@pytest.mark.parametrize("engine", ["ctranslate2", "transformers"])
+@pytest.mark.parametrize("runtime", ["ctranslate2", "transformers"])
 def test_a_damaged_generator_exits_with_2(
-    damage: str, engine: str, tiny_bart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    damage: str, runtime: str, tiny_bart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import shutil
 
@@ -205,7 +205,7 @@ def test_a_damaged_generator_exits_with_2(
     else:
         (folder / "tokenizer.json").unlink()
     monkeypatch.setenv("LFQA_GENERATOR_MODEL", str(folder))
-    refused(lfqa("ask", FEVER, "--engine", engine), f"the checkpoint in {folder} can not be loaded")
+    refused(lfqa("ask", FEVER, "--runtime", runtime), f"the checkpoint in {folder} can not be loaded")
 
 
 @pytest.mark.skipif(not HAS_GENERATOR, reason=NO_GENERATOR)

@@ -206,8 +206,8 @@ def test_the_hub_profile_runs_on_local_folders_of_the_same_layout(tmp_path: Path
         profile="hub", retriever_model=str(ASSETS / "models/retriever"), generator_model=str(tiny_bart), corpus=str(tmp_path),
         max_answer_tokens=32,
     )  # fmt: skip
-    for engine in ("ctranslate2", "transformers"):
-        answer = Pipeline(settings.with_options(engine=engine)).ask("What is a fever?")
+    for runtime in ("ctranslate2", "transformers"):
+        answer = Pipeline(settings.with_options(runtime=runtime)).ask("What is a fever?")
         check_answer_object(answer.as_dict())
         assert (answer.settings["prompt_style"], answer.settings["source_tokens"]) == ("passages", 1024)
         assert len(answer.sources) == 4 and all(source.read for source in answer.sources)

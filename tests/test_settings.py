@@ -26,7 +26,7 @@ def config(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_defaults_name_what_is_in_the_repository() -> None:
     settings = Settings()
-    assert (settings.profile, settings.retriever, settings.generator, settings.engine) == ("embedded", "hybrid", "bart", "ctranslate2")
+    assert (settings.profile, settings.retriever, settings.generator, settings.runtime) == ("embedded", "hybrid", "bart", "ctranslate2")
     assert Path(settings.corpus).is_file()
     assert (Path(settings.retriever_model) / "config.json").is_file()
     assert settings.cache.name == "lfqa"
