@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from lfqa.evaluation.lines import read_objects
+from lfqa.corpus.lines import read_objects
 from lfqa.evaluation.metrics import copied_ngrams, repeated_ngrams
 from lfqa.pipeline import Pipeline
 from lfqa.sentences import split_sentences

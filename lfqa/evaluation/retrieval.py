@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lfqa.evaluation.lines import read_objects
+from lfqa.corpus.lines import read_objects
 from lfqa.evaluation.metrics import mean_reciprocal_rank, recall_at
 from lfqa.retrieval.dense import DenseIndex, Encoder, Vectors
 from lfqa.retrieval.fusion import reciprocal_rank_fusion

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from lfqa.evaluation.lines import read_objects
+from lfqa.corpus.lines import read_objects
 from lfqa.retrieval.sparse import SparseIndex
 from lfqa.training import grounded
 from lfqa.training.loop import replacing, write_json

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lfqa.corpus.cutting import cut_passages
-from lfqa.evaluation.lines import read_objects
+from lfqa.corpus.lines import read_objects
 
 HELD_OUT_DOMAIN = "technology"
 """The LFRQA domain that no training example comes from."""
