@@ -8,12 +8,26 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of an article, about 100 words; the fields of the ``wiki_snippets`` data set, whose ``_id`` is `passage_id`."""
+    """A piece of an article, about 100 words; the fields of the ``wiki_snippets`` data set, whose ``_id`` is `passage_id`.
+
+    Attributes
+    ----------
+    source
+        The file, page of the web or data set that it is from; empty where that is not known.
+    page
+        Page of the source that it begins on, from 1, where that has pages.
+    start, end
+        Characters of the source: of the file's text for Markdown and plain text, else of the text that was extracted from it.
+    """
 
     passage_id: str
     article_title: str
     section_title: str
     passage_text: str
+    source: str = ""
+    page: int | None = None
+    start: int | None = None
+    end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +146,7 @@ def source_as_dict(source: Source) -> dict[str, Any]:
         "ranks": {"dense": hit.dense_rank, "sparse": hit.sparse_rank},
         "scores": {"dense": hit.dense_score, "sparse": hit.sparse_score, "fused": hit.fused_score},
         "read": bool(source.read),
+        "source": {"name": passage.source, "page": passage.page, "start": passage.start, "end": passage.end} if passage.source else None,
     }
 
 
