@@ -160,7 +160,7 @@ def check_passage_objects(passages: list[dict[str, Any]]) -> None:
     assert [p["rank"] for p in passages] == list(range(1, len(passages) + 1))
     assert len({p["passage_id"] for p in passages}) == len(passages)
     for found in passages:
-        assert list(found) == ["rank", "passage_id", "article_title", "section_title", "text", "ranks", "scores", "read"]
+        assert list(found) == ["rank", "passage_id", "article_title", "section_title", "text", "ranks", "scores", "read", "source"]
         assert all(isinstance(found[name], str) for name in ("passage_id", "article_title", "section_title", "text"))
         assert isinstance(found["read"], bool)
         assert list(found["ranks"]) == ["dense", "sparse"]
