@@ -26,14 +26,21 @@ def read_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         with opener(path, "rt", encoding="utf-8") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
-                    yield number, _parse(line, f"{path}, line {number}")
+                    yield number, parse_object(line, f"{path}, line {number}")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not UTF-8 text (after line {number})") from error
     except (EOFError, zlib.error) as error:
         raise ValueError(f"{path} is damaged after line {number}: {error}") from error
 
 
-def _parse(line: str, where: str) -> dict[str, Any]:
+def parse_object(line: str, where: str) -> dict[str, Any]:
+    """Return the JSON object that a line is.
+
+    Raises
+    ------
+    ValueError
+        When it is none; the message begins with `where`.
+    """
     try:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
