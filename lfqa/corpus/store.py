@@ -6,14 +6,14 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lfqa.types import Passage
 
 if TYPE_CHECKING:
-    from datasets import Dataset
+    import pyarrow
 
 FIELDS = ("passage_id", "article_title", "section_title", "passage_text")
 _LONGEST_PASSAGE = 20_000  # characters; a line beyond it is no passage but a document
@@ -71,7 +71,7 @@ def _read_parquet(folder: Path) -> Iterator[Passage]:
             with parquet.ParquetFile(file) as table:
                 for batch in table.iter_batches(1000):
                     for number, record in enumerate(batch.to_pylist()):
-                        yield _passage(record, f"{file}, row {number} of a batch")
+                        yield passage_from(record, f"{file}, row {number} of a batch")
         except pyarrow.ArrowException as error:
             raise PassageFileError(f"{file} can not be read as Parquet: {error}") from error
 
@@ -81,19 +81,32 @@ def _parse(line: str, where: str) -> Passage:
         record = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise PassageFileError(f"{where}: not JSON ({error})") from error
-    return _passage(record, where)
-
-
-def _passage(record: object, where: str) -> Passage:
     if not isinstance(record, dict):
         raise PassageFileError(f"{where}: a passage is a JSON object, not {type(record).__name__}")
-    if "passage_id" not in record and "_id" in record:
-        record["passage_id"] = record["_id"]
+    return passage_from(record, where)
+
+
+def passage_from(record: Mapping[str, Any], where: str, source: str = "") -> Passage:
+    """Return the passage that a record with its fields is; ``_id`` may stand for ``passage_id``, and the section may be missing.
+
+    Parameters
+    ----------
+    where
+        Goes before the reason in errors.
+    source
+        What the passage is from, where the record does not say.
+
+    Raises
+    ------
+    PassageFileError
+        When a field is missing, empty where it must not be, or not what it should be.
+    """
     values = []
     for field in FIELDS:
-        value = record.get(field, "" if field == "section_title" else None)
+        name = "_id" if field == "passage_id" and field not in record and "_id" in record else field
+        value = record.get(name, "" if field == "section_title" else None)
         if not isinstance(value, str):
-            given = "missing" if field not in record else f"{type(value).__name__}, not text"
+            given = "missing" if name not in record else f"{type(value).__name__}, not text"
             raise PassageFileError(f"{where}: {field} is {given}; a passage has the fields {', '.join(FIELDS)}")
         if any("\ud800" <= character <= "\udfff" for character in value):
             raise PassageFileError(f"{where}: {field} holds half of a surrogate pair, which is no text")
