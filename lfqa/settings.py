@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_cache_path
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, FilePath, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     Environment variables are the field names with ``LFQA_`` before them; ``LFQA_CONFIG`` names a TOML file with the same fields.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LFQA_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LFQA_", extra="forbid", frozen=True, hide_input_in_errors=True)
 
     profile: Literal["embedded", "hub"] = "embedded"
     retriever_model: str = Field(str(ASSETS / "models" / "retriever"), description="Folder or hub name of a RetriBERT.")
@@ -59,6 +59,15 @@ class Settings(BaseSettings):
     retriever: RetrieverName = "hybrid"
     k: int = Field(6, ge=1, le=100, description="Passages retrieved and shown.")
     rrf_constant: int = Field(60, ge=1, description="The k of reciprocal rank fusion.")
+
+    elasticsearch_url: str | None = Field(None, description="Where the Elasticsearch server is: https://host:9200.")
+    elasticsearch_user: str | None = None
+    elasticsearch_password: SecretStr | None = None
+    elasticsearch_api_key: SecretStr | None = Field(None, description="Stands for user and password.")
+    elasticsearch_ca: FilePath | None = Field(None, description="Certificate of the authority that signed the server's.")
+    elasticsearch_timeout: float = Field(10.0, gt=0, description="Seconds that a question waits for the server at most.")
+    elasticsearch_patience: float = Field(120.0, gt=0, description="Seconds for which indexing waits for a server that is away.")
+    elasticsearch_shards: int = Field(1, ge=1, le=1024, description="Parts of an index that is made.")
 
     generator: GeneratorName = "bart"
     runtime: RuntimeName = Field("ctranslate2", description="What runs BART on a CPU.")
@@ -96,6 +105,12 @@ class Settings(BaseSettings):
     def _lengths_agree(self) -> Settings:
         if self.min_answer_tokens > self.max_answer_tokens:
             raise ValueError(f"the shortest answer ({self.min_answer_tokens} tokens) is longer than the longest ({self.max_answer_tokens})")
+        return self
+
+    @model_validator(mode="after")
+    def _server_is_named(self) -> Settings:
+        if self.engine == "elasticsearch" and not self.elasticsearch_url:
+            raise ValueError("the engine elasticsearch needs a server: give --url URL, or set LFQA_ELASTICSEARCH_URL")
         return self
 
     @classmethod
@@ -144,5 +159,6 @@ def describe(error: ValidationError) -> str:
     for item in error.errors():
         where = ".".join(str(part) for part in item["loc"])
         message = item["msg"].removeprefix("Value error, ")
-        parts.append(f"{where}: {message} (given: {item['input']!r})" if where else message)
+        secret = where.startswith("elasticsearch_")  # what is misplaced there may be a password
+        parts.append(f"{where}: {message}" + ("" if secret else f" (given: {item['input']!r})") if where else message)
     return "; ".join(parts)

@@ -102,6 +102,8 @@ class Answer:
         Seconds by step.
     settings
         What the answer depends on, to make it again.
+    notice
+        What a reader should know of how it came about, such as that another engine had to search; mostly empty.
     """
 
     question: str
@@ -111,6 +113,7 @@ class Answer:
     sources: tuple[Source, ...]
     timings: dict[str, float] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    notice: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the answer as plain values for JSON."""
@@ -131,6 +134,7 @@ class Answer:
             "passages": [source_as_dict(source) for source in self.sources],
             "timings": {step: round(seconds, 4) for step, seconds in self.timings.items()},
             "settings": self.settings,
+            **({"notice": self.notice} if self.notice else {}),
         }
 
 
