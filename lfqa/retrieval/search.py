@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Literal, Protocol, TypeVar
 
 from lfqa.retrieval.dense import Vectors
 from lfqa.retrieval.fusion import reciprocal_rank_fusion
@@ -11,25 +11,30 @@ from lfqa.types import Hit, Passage
 
 _DEPTH = 50  # each engine's list before fusion: deep enough that a passage both find is seen in both
 
+Row = TypeVar("Row", bound=Hashable)
+"""What an engine knows a passage by: a number where it is embedded, the passage's id on a server."""
+Found = TypeVar("Found", bound=Hashable, covariant=True)
+Asked = TypeVar("Asked", bound=Hashable, contravariant=True)
 
-class DenseSearch(Protocol):
+
+class DenseSearch(Protocol[Found]):
     """Vector search by row."""
 
-    def search(self, vector: Vectors, k: int) -> list[tuple[int, float]]:
+    def search(self, vector: Vectors, k: int) -> Sequence[tuple[Found, float]]:
         """Return at most `k` rows with inner products, best first."""
 
 
-class SparseSearch(Protocol):
+class SparseSearch(Protocol[Found]):
     """Term search by row."""
 
-    def search(self, question: str, k: int) -> list[tuple[int, float]]:
+    def search(self, question: str, k: int) -> Sequence[tuple[Found, float]]:
         """Return at most `k` rows with BM25 scores, best first."""
 
 
-class Rows(Protocol):
+class Rows(Protocol[Asked]):
     """Passages by row."""
 
-    def __getitem__(self, row: int) -> Passage: ...
+    def __getitem__(self, row: Asked) -> Passage: ...
 
     def __len__(self) -> int: ...
 
@@ -40,9 +45,9 @@ def search(
     k: int,
     *,
     retriever: Literal["dense", "sparse", "hybrid"],
-    passages: Rows,
-    dense: DenseSearch,
-    sparse: SparseSearch,
+    passages: Rows[Row],
+    dense: DenseSearch[Row],
+    sparse: SparseSearch[Row],
     rrf_constant: int = 60,
 ) -> tuple[Hit, ...]:
     """Return the best `k` passages with the ranks and scores that each engine gave them.
@@ -60,8 +65,8 @@ def search(
     if k < 1:
         raise ValueError(f"k must be at least 1, not {k}")
     depth = min(len(passages), max(_DEPTH, k))
-    dense_hits: Sequence[tuple[int, float]] = ()
-    sparse_hits: Sequence[tuple[int, float]] = ()
+    dense_hits: Sequence[tuple[Row, float]] = ()
+    sparse_hits: Sequence[tuple[Row, float]] = ()
     if retriever in ("dense", "hybrid"):
         if vector is None:
             raise ValueError(f"{retriever} search needs the question's vector")
@@ -73,7 +78,7 @@ def search(
     if retriever == "hybrid":
         fused = reciprocal_rank_fusion([[row for row, _ in dense_hits], [row for row, _ in sparse_hits]], rrf_constant)
         order = [row for row, _ in fused[:k]]
-        fused_scores: Mapping[int, float] = dict(fused)
+        fused_scores: Mapping[Row, float] = dict(fused)
     else:
         order = [row for row, _ in (dense_hits or sparse_hits)[:k]]
         fused_scores = {}
@@ -85,5 +90,5 @@ def search(
     return tuple(hits)
 
 
-def _places(hits: Sequence[tuple[int, float]]) -> dict[int, tuple[int, float]]:
+def _places(hits: Sequence[tuple[Row, float]]) -> dict[Row, tuple[int, float]]:
     return {row: (rank, score) for rank, (row, score) in enumerate(hits, start=1)}
