@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -80,14 +81,18 @@ def test_vectors_do_not_depend_on_the_batch_and_come_in_order(pipeline: Pipeline
     assert encoder.texts([]).shape == (0, encoder.dimension)
 
 
-def test_vectors_equal_those_of_the_model_itself(pipeline: Pipeline) -> None:
-    import torch
-
+def test_threads_that_cut_at_different_lengths_do_not_mix(pipeline: Pipeline) -> None:
     encoder = pipeline.encoder()
-    batch = encoder.tokenizer(["Why is the sky blue?"], return_tensors="pt")
-    with torch.inference_mode():
-        wanted = encoder.model.embed_questions(batch["input_ids"], batch["attention_mask"])[0].numpy()
-    np.testing.assert_allclose(encoder.questions(["Why is the sky blue?"])[0], wanted, rtol=1e-4, atol=1e-5)
+    text = "why does the tide " * 50  # longer than a question may be, shorter than a passage
+    wanted = encoder.questions([text])[0], encoder.texts([text])[0]
+    assert not np.array_equal(*wanted)
+
+    def both(number: int) -> bool:
+        found = (encoder.questions if number % 2 == 0 else encoder.texts)([text])[0]
+        return np.array_equal(found, wanted[number % 2])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(both, range(24)))
 
 
 def test_long_and_odd_texts_are_cut_not_refused(pipeline: Pipeline) -> None:

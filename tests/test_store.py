@@ -132,6 +132,20 @@ def test_the_store_gives_back_what_was_written(tmp_path: Path) -> None:
     assert store[1] == FRUIT[1]
 
 
+def test_a_store_is_a_data_set_and_a_data_set_a_store(tmp_path: Path) -> None:
+    from datasets import load_from_disk
+
+    PassageStore.write(FRUIT, tmp_path / "store")
+    dataset = load_from_disk(str(tmp_path / "store"))
+    assert [record["passage_id"] for record in dataset] == [fruit.passage_id for fruit in FRUIT]
+    dataset.save_to_disk(str(tmp_path / "in two files"), num_shards=2)
+    store = PassageStore.load(tmp_path / "in two files")
+    assert list(store) == FRUIT
+    assert store[-1] == FRUIT[-1]
+    with pytest.raises(IndexError):
+        _ = store[len(FRUIT)]
+
+
 def test_a_missing_damaged_or_foreign_store_is_refused(tmp_path: Path) -> None:
     from datasets import Dataset
 
@@ -142,6 +156,10 @@ def test_a_missing_damaged_or_foreign_store_is_refused(tmp_path: Path) -> None:
     data.write_bytes(data.read_bytes()[:100])
     with pytest.raises(ValueError, match="holds no readable passages"):
         PassageStore.load(tmp_path / "store")
+    for state in ("{", "[]", "{}", '{"_data_files": []}', '{"_data_files": [{"filename": "gone.arrow"}]}'):
+        (tmp_path / "store" / "state.json").write_text(state)
+        with pytest.raises(ValueError, match="holds no readable passages"):
+            PassageStore.load(tmp_path / "store")
     Dataset.from_dict({"text": ["a"]}).save_to_disk(str(tmp_path / "foreign"))
     with pytest.raises(ValueError, match="lacks the columns.*passage_id"):
         PassageStore.load(tmp_path / "foreign")

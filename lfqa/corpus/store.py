@@ -6,16 +6,22 @@ import gzip
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lfqa.types import Passage
 
 if TYPE_CHECKING:
     import pyarrow
 
+Value = TypeVar("Value")
+
 FIELDS = ("passage_id", "article_title", "section_title", "passage_text")
+_COLUMNS = {**dict.fromkeys(FIELDS, "string"), "source": "string", "page": "int32", "start": "int64", "end": "int64"}
+_DATA = "data-00000-of-00001.arrow"  # the name that `datasets` gives it
+_BATCH = 1000  # rows: few enough that one passage is found without unpacking much, many enough to be written fast
 _LONGEST_PASSAGE = 20_000  # characters; a line beyond it is no passage but a document
 
 
@@ -115,7 +121,7 @@ def passage_from(record: Mapping[str, Any], where: str, source: str = "") -> Pas
         raise PassageFileError(f"{where}: {'passage_id' if not values[0] else 'passage_text'} is empty")
     if len(values[3]) > _LONGEST_PASSAGE:
         raise PassageFileError(f"{where}: passage_text has {len(values[3])} characters, more than {_LONGEST_PASSAGE}")
-    return Passage(*values)
+    return Passage(*values, source)
 
 
 def corpus_digest(path: Path) -> str:
@@ -135,20 +141,71 @@ def corpus_digest(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
-class PassageStore:
-    """Passages by row number, from an Arrow data set on disk that is mapped, not loaded."""
+class PassageWriter:
+    """Writes a passage store, piece by piece; it is one once `close` has been called.
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
+    Parameters
+    ----------
+    folder
+        Made where it is missing; a store in it is written over.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        import pyarrow
+
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in _COLUMNS.items()])
+        self._file = pyarrow.OSFile(str(folder / _DATA), "wb")
+        self._stream = pyarrow.ipc.new_stream(self._file, self._schema)
+
+    def add(self, passages: Iterable[Passage]) -> None:
+        """Append passages."""
+        import pyarrow
+
+        for batch in batched(passages, _BATCH):
+            columns = [[getattr(passage, name) for passage in batch] for name in _COLUMNS]
+            self._stream.write_batch(pyarrow.record_batch(columns, schema=self._schema))
+
+    def close(self) -> None:
+        """Finish the store."""
+        self._stream.close()
+        self._file.close()
+        # the two files beside the data that make it a data set for `datasets.load_from_disk`
+        features = {name: {"dtype": kind, "_type": "Value"} for name, kind in _COLUMNS.items()}
+        state: dict[str, Any] = dict.fromkeys(("_format_columns", "_format_type", "_split"))
+        state |= {"_data_files": [{"filename": _DATA}], "_fingerprint": "0" * 16, "_format_kwargs": {}, "_output_all_columns": False}
+        (self._folder / "dataset_info.json").write_text(json.dumps({"features": features}), encoding="utf-8")
+        (self._folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
+
+
+def batched(values: Iterable[Value], size: int) -> Iterator[list[Value]]:
+    """Yield `values` in lists of `size`, the last one shorter."""
+    rest = iter(values)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+class PassageStore:
+    """Passages by row number, from an Arrow data set on disk that is mapped, not loaded.
+
+    Notes
+    -----
+    It can be opened with ``datasets.load_from_disk``. Here it is read by Arrow itself: importing `datasets`, and pandas with it, would
+    be a good part of the time that a question takes from a cold start.
+    """
+
+    def __init__(self, table: pyarrow.Table) -> None:
+        # stores of earlier versions have the fields only
+        self._table = table.select([name for name in _COLUMNS if name in table.column_names])
+        self._columns = self._table.columns
 
     @classmethod
-    def write(cls, passages: Sequence[Passage], folder: Path) -> PassageStore:
+    def write(cls, passages: Iterable[Passage], folder: Path) -> PassageStore:
         """Write `passages` to `folder` and return the store over them."""
-        from datasets import Dataset, disable_progress_bars
-
-        disable_progress_bars()
-        columns = {field: [getattr(passage, field) for passage in passages] for field in FIELDS}
-        Dataset.from_dict(columns).save_to_disk(str(folder))
+        writer = PassageWriter(folder)
+        writer.add(passages)
+        writer.close()
         return cls.load(folder)
 
     @classmethod
@@ -160,23 +217,36 @@ class PassageStore:
         ValueError
             When `folder` holds no such data set.
         """
-        from datasets import load_from_disk
+        import pyarrow
 
         try:
-            dataset = load_from_disk(str(folder))
-        except Exception as error:  # datasets raises its own, Arrow's and the system's errors here
+            state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+            parts = [_map_table(folder / part["filename"]) for part in state["_data_files"]]
+            table = pyarrow.concat_tables(parts)
+        except (OSError, ValueError, KeyError, TypeError, pyarrow.ArrowException) as error:
             raise ValueError(f"{folder} holds no readable passages ({error})") from error
-        missing = [field for field in FIELDS if field not in dataset.column_names]
+        missing = [field for field in FIELDS if field not in table.column_names]
         if missing:
-            raise ValueError(f"{folder} lacks the columns {missing}; it has {dataset.column_names}")
-        return cls(dataset)
+            raise ValueError(f"{folder} lacks the columns {missing}; it has {table.column_names}")
+        return cls(table)
 
     def __len__(self) -> int:
-        return len(self._dataset)
+        return int(self._table.num_rows)
 
     def __getitem__(self, row: int) -> Passage:
-        record = self._dataset[row]
-        return Passage(*(record[field] for field in FIELDS))
+        return Passage(*(column[row].as_py() for column in self._columns))
 
     def __iter__(self) -> Iterator[Passage]:
-        return (self[row] for row in range(len(self)))
+        return self.slice(0, len(self))
+
+    def slice(self, first: int, after: int) -> Iterator[Passage]:
+        """Yield the passages of the rows from `first` to before `after`."""
+        for batch in self._table.slice(first, after - first).to_batches(_BATCH):
+            yield from map(Passage, *(column.to_pylist() for column in batch.columns))
+
+
+def _map_table(file: Path) -> pyarrow.Table:
+    import pyarrow
+
+    with pyarrow.memory_map(str(file)) as source, pyarrow.ipc.open_stream(source) as stream:
+        return stream.read_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,10 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import torch
+    from tokenizers import Tokenizer
+
+    from lfqa.retribert import RetriBertModel
+    from lfqa.retrieval.plain import PlainRetriBert
 
 from lfqa.types import Passage
 
@@ -34,6 +39,28 @@ def _low_precision() -> bool:
     return bool(check and check())
 
 
+def _any_tokenizer(model: str) -> Tokenizer:
+    """Return the tokenizer of any checkpoint, padding switched on, by Transformers."""
+    from transformers import AutoTokenizer
+
+    import lfqa.retribert  # noqa: F401 - tells Transformers about RetriBERT
+
+    whole = AutoTokenizer.from_pretrained(model)
+    tokenizer: Tokenizer = whole.backend_tokenizer
+    tokenizer.enable_padding(direction=whole.padding_side, pad_id=whole.pad_token_id, pad_token=whole.pad_token)
+    return tokenizer
+
+
+def _any_model(model: str, device: str) -> RetriBertModel:
+    """Return the model of any checkpoint, by Transformers."""
+    import torch
+
+    from lfqa.retribert import RetriBertModel
+
+    loaded: RetriBertModel = RetriBertModel.from_pretrained(model, dtype=torch.float32).to(device).eval()
+    return loaded
+
+
 class Encoder:
     """A RetriBERT checkpoint that turns questions and passages into vectors.
 
@@ -48,28 +75,26 @@ class Encoder:
     """
 
     def __init__(self, model: str, device: str = "cpu", *, longest_question: int = 64, longest_passage: int = 256) -> None:
-        import torch
-        from transformers import AutoTokenizer
-
-        from lfqa.retribert import RetriBertModel
+        from lfqa.retrieval.plain import load_plain, load_plain_tokenizer
 
         self.name, self.device = model, device
         self.longest_question, self.longest_passage = longest_question, longest_passage
-        self.tokenizer = AutoTokenizer.from_pretrained(model)
-        self.model = RetriBertModel.from_pretrained(model, dtype=torch.float32).to(device).eval()
+        self._tokenizer = load_plain_tokenizer(Path(model)) or _any_tokenizer(model)
+        self._tokenizing = threading.Lock()  # the length at which it cuts is a state of the tokenizer
+        self._model: PlainRetriBert | RetriBertModel = load_plain(Path(model), device) or _any_model(model, device)
 
     @property
     def dimension(self) -> int:
         """Length of the vectors."""
-        return int(self.model.config.projection_dim)
+        return self._model.projection_dim
 
     def questions(self, texts: Sequence[str]) -> Vectors:
         """Return the embeddings of questions, shape (len(texts), dimension)."""
-        return self._encode(texts, self.model.embed_questions, self.longest_question)
+        return self._encode(texts, self._model.embed_questions, self.longest_question)
 
     def texts(self, texts: Sequence[str], progress: Callable[[int], object] | None = None) -> Vectors:
         """Return the embeddings of passages' texts, shape (len(texts), dimension); `progress` is told how many are done."""
-        return self._encode(texts, self.model.embed_answers, self.longest_passage, progress)
+        return self._encode(texts, self._model.embed_answers, self.longest_passage, progress)
 
     def passages(self, passages: Sequence[Passage], progress: Callable[[int], object] | None = None) -> Vectors:
         """Return the embeddings of passages, shape (len(passages), dimension)."""
@@ -92,10 +117,12 @@ class Encoder:
         with torch.inference_mode(), torch.autocast(self.device, dtype=torch.bfloat16, enabled=low):
             for first in range(0, len(order), batch_size):
                 rows = order[first : first + batch_size]
-                batch = self.tokenizer(
-                    [texts[row] for row in rows], truncation=True, max_length=longest, padding=True, return_tensors="pt"
-                ).to(self.device)
-                vectors[rows] = embed(batch["input_ids"], batch["attention_mask"]).float().cpu().numpy()
+                with self._tokenizing:
+                    self._tokenizer.enable_truncation(longest)
+                    batch = self._tokenizer.encode_batch([texts[row] for row in rows])
+                ids = torch.tensor([encoding.ids for encoding in batch], device=self.device)
+                mask = torch.tensor([encoding.attention_mask for encoding in batch], device=self.device)
+                vectors[rows] = embed(ids, mask).float().cpu().numpy()
                 if progress is not None:
                     progress(min(first + batch_size, len(order)))
         return vectors
