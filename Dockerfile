@@ -23,7 +23,7 @@ RUN export PIP_INDEX_URL=${PIP_INDEX_URL:-$(pip config get global.index-url 2>/d
 
 COPY --chown=user . .
 RUN pip install --no-cache-dir --user --no-deps --editable . \
-    && python -m lfqa.cli ask "Why is the sky blue?" > /dev/null
+    && python -m lfqa.cli ask "Why is the sky blue?" --nearest > /dev/null
 
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \

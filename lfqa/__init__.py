@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lfqa.pipeline import Pipeline
     from lfqa.settings import Settings
-    from lfqa.types import Answer, Citation, Hit, Passage, Sentence
+    from lfqa.types import Answer, Citation, Hit, NearestQuestion, Passage, Sentence
 
 __version__ = "0.1.0"
 
@@ -20,10 +20,11 @@ _LAZY = {
     "Answer": "lfqa.types",
     "Citation": "lfqa.types",
     "Hit": "lfqa.types",
+    "NearestQuestion": "lfqa.types",
     "Passage": "lfqa.types",
     "Sentence": "lfqa.types",
 }
-__all__ = ["Answer", "Citation", "Hit", "Passage", "Pipeline", "Sentence", "Settings"]  # noqa: F822
+__all__ = ["Answer", "Citation", "Hit", "NearestQuestion", "Passage", "Pipeline", "Sentence", "Settings"]  # noqa: F822
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,7 @@ from lfqa.training.commands import train_app
 
 if TYPE_CHECKING:
     from lfqa.pipeline import Pipeline
-    from lfqa.types import Answer, Source
+    from lfqa.types import Answer, NearestQuestion, Source
 
 app = typer.Typer(
     name="lfqa",
@@ -156,6 +156,9 @@ def ask(
     index: IndexOption = None,
     corpus: Annotated[str | None, typer.Option(help="A passage file, or a folder of Parquet files like wiki_snippets.")] = None,
     profile: ProfileOption = None,
+    nearest: Annotated[
+        bool, typer.Option("--nearest", help="Show the most similar question with a written answer too, where the corpus has some.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Answer QUESTION with a paragraph whose sentences point at passages."""
@@ -171,10 +174,16 @@ def ask(
             retriever=retriever, k=k, generator=generator, runtime=runtime, decoding=decoding, beams=beams, temperature=temperature,
             top_p=top_p, seed=seed, min_answer_tokens=shortest, max_answer_tokens=longest, index=index, corpus=corpus, profile=profile,
         )  # fmt: skip
+        near = next(iter(pipeline.nearest_question(question)), None) if nearest else None
         if as_json:
-            typer.echo(json.dumps(pipeline.ask(question).as_dict(), ensure_ascii=False, indent=2))
+            found = pipeline.ask(question).as_dict()
+            if nearest:
+                found["nearest"] = near.as_dict() if near else None
+            typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
         else:
             _stream(pipeline, question)
+            if near:
+                typer.echo("\n" + _nearest_lines(near, pipeline.settings.nearest_threshold))
 
 
 def _stream(pipeline: Pipeline, question: str) -> None:
@@ -215,6 +224,12 @@ def _passage_lines(source: Source) -> str:
     note = "" if source.read else ", not read"
     head = typer.style(f"[{hit.rank}] {title}", bold=True) + typer.style(f"  ({', '.join(found)}{note})", dim=True)
     return f"{head}\n{passage.passage_text}\n"
+
+
+def _nearest_lines(near: NearestQuestion, threshold: float) -> str:
+    far = ": low, probably another question" if near.similarity < threshold else ""
+    head = typer.style("Closest question with a written answer", bold=True)
+    return f"{head}{typer.style(f'  (similarity {near.similarity:.2f}{far})', dim=True)}\n{near.question}\n{near.answer}"
 
 
 @app.command()

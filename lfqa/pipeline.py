@@ -12,18 +12,20 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from lfqa.attribution import Attributor, content, coverage
+from lfqa.corpus.questions import questions_file
 from lfqa.generation import prompt as prompts
 from lfqa.generation.extract import extract_answer
 from lfqa.generation.protocol import Decoding, Generator
 from lfqa.indexing.build import Index, Progress
 from lfqa.indexing.catalog import Catalog
+from lfqa.indexing.questions import QuestionIndex, question_index
 from lfqa.question import check_question
 from lfqa.retrieval.closeness import ScoredSpan, score_sentences
 from lfqa.retrieval.dense import Encoder, Vectors
 from lfqa.retrieval.search import search
 from lfqa.sentences import sentence_spans, split_sentences
 from lfqa.settings import Settings
-from lfqa.types import Answer, Event, Finished, Hit, Passage, Retrieved, Sentence, Source, StepFinished, StepStarted, Token
+from lfqa.types import Answer, Event, Finished, Hit, NearestQuestion, Passage, Retrieved, Sentence, Source, StepFinished, StepStarted, Token
 
 logger = logging.getLogger(__name__)
 
@@ -115,6 +117,27 @@ class Pipeline:
 
         return self._keep(("index", chosen.cache, chosen.retriever_model, chosen.index or "", chosen.corpus), load)
 
+    def question_index(self, settings: Settings | None = None) -> QuestionIndex | None:
+        """Return the index of the corpus' answered questions, built first where that is needed; None where it has none.
+
+        An index made by ``lfqa index add`` has none, unless `settings` name a question file.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            When the question file is missing or can not be read.
+        """
+        chosen = settings or self.settings
+        path = questions_file(chosen.questions, chosen.corpus if not chosen.index else None)
+        if path is None:
+            return None
+
+        def load() -> QuestionIndex | None:
+            catalog = self.catalog(chosen)
+            return question_index(path, catalog.corpora, catalog.model, self.encoder(chosen), self.progress)
+
+        return self._keep(("questions", chosen.cache, chosen.retriever_model, path), load)
+
     def generator(self, settings: Settings | None = None) -> Generator:
         """Return the generator that `settings` names; on a GPU always the one by Transformers."""
         chosen = settings or self.settings
@@ -169,6 +192,23 @@ class Pipeline:
             rrf_constant=chosen.rrf_constant,
         )
         return hits, vector
+
+    def nearest_question(self, question: str, k: int = 1, settings: Settings | None = None) -> tuple[NearestQuestion, ...]:
+        """Return the `k` answered questions of the corpus most like `question`, the nearest first; none where it has none.
+
+        They are of the training split, as the 2020 demo showed the nearest question of ELI5's.
+
+        Raises
+        ------
+        QuestionError
+            When the text can not be asked.
+        FileNotFoundError, ValueError
+            When the question file is missing or can not be read, or `k` is not positive.
+        """
+        chosen = settings or self.settings
+        question = check_question(question, chosen.max_question_characters)
+        index = self.question_index(chosen)
+        return () if index is None else index.nearest(self.encoder(chosen).questions([question])[0], k)
 
     def ask(self, question: str, settings: Settings | None = None, passages: Sequence[Passage] | None = None) -> Answer:
         """Return the answer to `question`, from `passages` where they are given, else from those found.

@@ -35,7 +35,9 @@ PROFILES: dict[str, dict[str, Any]] = {
         "source_tokens": 1024,
         "max_answer_tokens": 256,
         "no_repeat_ngram": 3,
-        "answerable_threshold": 0.0,  # chosen for the vectors of the embedded retriever
+        # both were chosen for the vectors of the embedded retriever
+        "answerable_threshold": 0.0,
+        "nearest_threshold": 0.0,
     },
 }
 
@@ -53,6 +55,9 @@ class Settings(BaseSettings):
     generator_model: str = Field(str(ASSETS / "models" / "generator"), description="Folder or hub name of a BART.")
     corpus: str = Field(str(ASSETS / "corpus" / "passages.jsonl"), description="Passage file, or a data set's name.")
     index: str | None = Field(None, description="Name of an index made by `lfqa index add`; the corpus where none is given.")
+    questions: str | None = Field(
+        None, description="File of answered questions; where none is given, the questions.jsonl beside a passages.jsonl."
+    )
     cache: Path = Field(default_factory=lambda: user_cache_path("lfqa"), description="Where indexes and converted models go.")
 
     engine: EngineName = Field("embedded", description="What searches: FAISS and Tantivy here, or an Elasticsearch server.")
@@ -87,6 +92,7 @@ class Settings(BaseSettings):
 
     support_threshold: float = Field(0.6, gt=0, le=1, description="Support score from which a sentence counts as supported.")
     answerable_threshold: float = Field(0.6, ge=0, le=1, description="No answer when no sentence found is as close to the question.")
+    nearest_threshold: float = Field(0.7, ge=0, le=1, description="Similarity below which the nearest answered question is called far.")
     max_question_characters: int = Field(1000, ge=10)
 
     @model_validator(mode="before")

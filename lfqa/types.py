@@ -138,6 +138,33 @@ class Answer:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class NearestQuestion:
+    """A question with a written answer that is like the one asked.
+
+    Attributes
+    ----------
+    passage_ids
+        The passages that the answer was written from.
+    similarity
+        Cosine of both questions' RetriBERT vectors, -1 to 1.
+    """
+
+    question: str
+    answer: str
+    passage_ids: tuple[str, ...]
+    similarity: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the question as plain values for JSON."""
+        return {
+            "question": self.question,
+            "answer": self.answer,
+            "passage_ids": list(self.passage_ids),
+            "similarity": round(self.similarity, 4),
+        }
+
+
 def source_as_dict(source: Source) -> dict[str, Any]:
     """Return a source as plain values for JSON."""
     hit, passage = source.hit, source.hit.passage

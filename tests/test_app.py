@@ -155,6 +155,49 @@ def test_nothing_of_a_visit_stays_in_what_visitors_share() -> None:
     assert engine.settings is not None and engine.settings.k == 6
 
 
+HOSTILE_QUESTION = "Why do we get a <b>fever</b> when we are $sick$ & **ill**?"
+
+
+def test_the_closest_answered_question_is_folded_below_the_answer(
+    other_engine: pytest.MonkeyPatch, small_corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "passages.jsonl").write_bytes(small_corpus.read_bytes())
+    records = [
+        {"question": QUESTION, "answer": "Kept back.", "split": "test"},
+        {
+            "question": HOSTILE_QUESTION,
+            "answer": "</p><img src=x onerror=alert(1)><script>alert(1)</script> [a](javascript:b).",
+            "split": "train",
+        },
+    ]
+    (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, records)), encoding="utf-8")
+    other_engine.setenv("LFQA_CORPUS", str(tmp_path / "passages.jsonl"))
+    at = _ask(_visit(), QUESTION)
+    page = _html(at)
+    near = at.session_state["ask_result"].nearest
+    assert '<details class="lfqa-nearest"><summary><span>Closest question we have a written answer to</span>' in page
+    assert page.index("lfqa-answer") < page.index("lfqa-nearest") < page.index("lfqa-passages")
+    assert f"similarity {near.similarity:.2f}" in page and near.similarity > 0.7 and "lfqa-far" not in page
+    assert "Kept back." not in page and "<img" not in page and "<script" not in page
+    assert "Why do we get a &lt;b&gt;fever&lt;/b&gt; when we are $sick$ &amp; **ill**?" in page
+    page = _html(_ask(at, "How do people make chocolate?"))
+    assert re.search(r"lfqa-far\">similarity -?0\.\d\d, low<", page) and "probably about something else" in page
+    page = _html(_ask(at, ""))
+    assert "lfqa-nearest" not in page
+
+
+def test_a_corpus_without_answered_questions_says_nothing_and_a_broken_file_costs_no_answer(
+    other_engine: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    at = _ask(_visit(), QUESTION)
+    assert "lfqa-nearest" not in _html(at) and at.session_state["ask_result"].nearest is None
+    st.cache_resource.clear()
+    (tmp_path / "broken.jsonl").write_bytes(b"\xff")
+    other_engine.setenv("LFQA_QUESTIONS", str(tmp_path / "broken.jsonl"))
+    at = _ask(_visit(), QUESTION)
+    assert "lfqa-nearest" not in _html(at) and not _answer(at).abstained
+
+
 def test_compare_shows_three_lists_with_answers_and_overlap() -> None:
     at = AppTest.from_function(_compare_page, default_timeout=PATIENCE).run()
     assert not at.exception and "three ways to find passages" in _html(at)

@@ -93,6 +93,24 @@ def test_without_json_the_answer_has_marks_and_the_passages_follow_plain_in_a_pi
     assert "dense 1" in result.stdout and "BM25 1" in result.stdout and "total" in rest[-1]
 
 
+def test_nearest_adds_the_most_similar_answered_question(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "nearest" not in in_json(ask(FEVER, "--json"))
+    assert in_json(ask(FEVER, "--json", "--nearest"))["nearest"] is None
+    assert "Closest question" not in ask(FEVER, "--nearest").stdout
+    monkeypatch.setenv("LFQA_QUESTIONS", str(ASSETS / "corpus/questions.jsonl"))
+    found = in_json(ask(FEVER, "--json", "--nearest"))
+    near = found.pop("nearest")
+    check_answer_object(found)
+    assert list(near) == ["question", "answer", "passage_ids", "similarity"]
+    assert near["question"] and near["answer"] and near["passage_ids"] and 0 < near["similarity"] <= 1
+    plain = ask(FEVER, "--nearest").stdout
+    assert plain.endswith(f"{near['question']}\n{near['answer']}\n") and f"similarity {near['similarity']:.2f}" in plain
+    monkeypatch.setenv("LFQA_NEAREST_THRESHOLD", "1")
+    assert "low, probably another question" in ask(FEVER, "--nearest").stdout
+    monkeypatch.setenv("LFQA_QUESTIONS", "gone.jsonl")
+    refused(ask(FEVER, "--nearest"), "gone.jsonl does not exist")
+
+
 def test_the_question_can_come_from_standard_input() -> None:
     result = lfqa("ask", "-", "--generator", "extract", "--json", input=FEVER.encode() + b"\n")
     assert in_json(result)["question"] == FEVER

@@ -233,3 +233,38 @@ def test_a_sentence_that_says_an_earlier_one_again_is_left_out() -> None:
     assert repeats_itself(text)
     assert not repeats_itself("The Moon raises tides in the sea. Wind adds waves to the sea.")
     assert not repeats_itself("")
+
+
+def test_the_nearest_answered_question_is_a_training_question_of_the_corpus(pipeline: Pipeline, tmp_path: Path) -> None:
+    settings = pipeline.settings.with_options(questions=str(ASSETS / "corpus/questions.jsonl"))
+    records = [json.loads(line) for line in (ASSETS / "corpus/questions.jsonl").read_text(encoding="utf-8").splitlines()]
+    splits = {r["question"]: r["split"] for r in records}
+    known = next(r for r in records if r["split"] == "train")
+    [itself] = pipeline.nearest_question(known["question"], settings=settings)
+    assert itself.as_dict() == {
+        "question": known["question"], "answer": known["answer"], "passage_ids": known["passage_ids"], "similarity": 1.0,
+    }  # fmt: skip
+    for question in TEST_QUESTIONS:
+        near = pipeline.nearest_question(question, 5, settings)
+        assert len(near) == 5 and {splits[each.question] for each in near} == {"train"}
+        assert [each.similarity for each in near] == sorted((each.similarity for each in near), reverse=True)
+        assert near[0].similarity < 0.99
+    [near] = pipeline.nearest_question("How do the tiny bees make honey?", settings=settings)
+    assert "honey" in near.question and near.similarity > settings.nearest_threshold
+    with pytest.raises(QuestionError):
+        pipeline.nearest_question("", settings=settings)
+
+
+def test_a_corpus_without_questions_and_an_index_of_ones_own_have_none(pipeline: Pipeline, small_corpus: Path, tmp_path: Path) -> None:
+    assert pipeline.nearest_question(FEVER) == ()
+    beside = tmp_path / "passages.jsonl"
+    beside.write_bytes(small_corpus.read_bytes())
+    (tmp_path / "questions.jsonl").write_text(json.dumps({"question": "What is heat?", "answer": "Motion."}), encoding="utf-8")
+    settings = pipeline.settings.with_options(corpus=str(beside))
+    assert [near.question for near in pipeline.nearest_question(FEVER, settings=settings)] == ["What is heat?"]
+    assert pipeline.nearest_question(FEVER, settings=settings.with_options(index="mine")) == ()
+    assert pipeline.nearest_question(FEVER, settings=Settings(profile="hub", corpus="wiki_snippets")) == ()
+    named = settings.with_options(index="mine", questions=str(tmp_path / "questions.jsonl"))
+    assert len(pipeline.nearest_question(FEVER, settings=named)) == 1
+    with pytest.raises(FileNotFoundError, match="gone.jsonl does not exist"):
+        pipeline.nearest_question(FEVER, settings=settings.with_options(questions="gone.jsonl"))

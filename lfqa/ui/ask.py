@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from lfqa.settings import Settings
-from lfqa.types import Answer
-from lfqa.ui import examples, resources, sidebar
+from lfqa.types import Answer, NearestQuestion
+from lfqa.ui import examples, nearest, resources, sidebar
 from lfqa.ui.live import follow
 from lfqa.ui.problems import Problem, explain
 from lfqa.ui.render import answer_html, heading, note_html, passages_html, question_html, steps_html
@@ -34,6 +34,7 @@ class Result:
     question: str
     settings: Settings
     outcome: Answer | Problem
+    nearest: NearestQuestion | None = None
 
 
 def page() -> None:
@@ -49,7 +50,7 @@ def page() -> None:
         return
     examples.draw(_submit, folded=True)
     notice = st.empty()
-    slots = [st.empty() for _ in range(4)]
+    slots = [st.empty() for _ in range(5)]
     if PENDING in state:
         # the question stays pending until its answer is there: a run that a click interrupts is taken up by the next
         state[RESULT] = _ask(pipeline, state[PENDING], settings, slots)
@@ -76,7 +77,7 @@ def _submit(question: str | None = None) -> None:
 
 
 def _ask(pipeline: Pipeline, question: str, settings: Settings, slots: list[Any]) -> Result:
-    head, steps, answer, passages = slots
+    head, steps, answer, near, passages = slots
     for slot in slots:
         slot.empty()
     try:
@@ -87,16 +88,17 @@ def _ask(pipeline: Pipeline, question: str, settings: Settings, slots: list[Any]
         )
     except Exception as error:
         outcome = explain(error)
-    result = Result(question, settings, outcome)
+    result = Result(question, settings, outcome, nearest.find(pipeline, question, settings) if isinstance(outcome, Answer) else None)
     _show(result, slots)
     return result
 
 
 def _show(result: Result, slots: list[Any]) -> None:
-    head, steps, answer, passages = slots
+    head, steps, answer, near, passages = slots
     if isinstance(result.outcome, Problem):
         head.empty()
         steps.empty()
+        near.empty()
         passages.empty()
         answer.html(result.outcome.html())
         return
@@ -104,4 +106,8 @@ def _show(result: Result, slots: list[Any]) -> None:
     head.html(question_html(found.question))
     steps.html(steps_html(found.timings) + f'<p class="lfqa-made">{sidebar.summary(result.settings)}</p>')
     answer.html(answer_html(found))
+    if result.nearest is None:
+        near.empty()
+    else:
+        near.html(nearest.nearest_html(result.nearest, result.settings.nearest_threshold))
     passages.html(passages_html(found.sources, found.sentences, result.settings.generator))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_DOING = {"embed": "Embedding the passages", "write": "Writing the index"}
+_DOING = {"embed": "Embedding the passages", "write": "Writing the index", "questions": "Embedding the answered questions"}
 
 
 class Engine:
@@ -58,6 +58,10 @@ class Engine:
 
             pipeline = Pipeline(settings, self._tell)
             pipeline.index()
+            try:
+                pipeline.question_index()
+            except Exception as error:  # the page does without
+                logger.warning("no answered questions: %s", error)
             if settings.generator == "bart":
                 self._progress = ("Loading the writer", 0.9)
                 try:
