@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -94,28 +94,28 @@ def _fail(message: str) -> None:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a progress callback that draws a bar on standard error from the first call on."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    """Yield a progress callback that draws a bar on standard error from the first call on, which is seldom: nothing is imported before."""
     bars: dict[str, Any] = {}
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with ExitStack() as shown:
 
         def tell(step: str, done: int, total: int) -> None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+            if not bars:
+                columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+                bars[""] = shown.enter_context(Progress(*columns, console=Console(stderr=True), transient=True))
             if step not in bars:
-                bars[step] = progress.add_task(f"index: {step}", total=total)
-            progress.update(bars[step], completed=done, total=total)
+                bars[step] = bars[""].add_task(f"index: {step}", total=total)
+            bars[""].update(bars[step], completed=done, total=total)
 
         yield tell
 
 
 def _quiet_transformers() -> None:
-    """Keep Transformers' bars and notices off standard error, which is for our own."""
-    from transformers.utils import logging as transformers_logging
-
-    transformers_logging.disable_progress_bar()
-    transformers_logging.set_verbosity_error()
+    """Keep Transformers' bars and notices off standard error, which is for our own; it reads these when it is imported, if it is."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def _pipeline(**options: Any) -> Pipeline:

@@ -9,10 +9,12 @@ import time
 from collections.abc import Generator as Generates
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 from lfqa.attribution import Attributor, content, coverage
 from lfqa.corpus.questions import questions_file
+from lfqa.digest import checkpoint_digest
 from lfqa.generation import prompt as prompts
 from lfqa.generation.extract import extract_answer
 from lfqa.generation.protocol import Decoding, Generator
@@ -96,10 +98,9 @@ class Pipeline:
         chosen = settings or self.settings
 
         def load() -> Catalog:
-            from lfqa.generation.ctranslate import checkpoint_digest
             from lfqa.hub import checkpoint_folder
 
-            return Catalog(chosen.cache, checkpoint_digest(checkpoint_folder(chosen.retriever_model)))
+            return Catalog(chosen.cache, checkpoint_digest(checkpoint_folder(chosen.retriever_model), chosen.cache))
 
         return self._keep(("catalog", chosen.cache, chosen.retriever_model), load)
 
@@ -310,16 +311,15 @@ class Pipeline:
         manifest = self.index(chosen).manifest
         made: dict[str, Any] = {"corpus_revision": manifest.corpus, "retriever_revision": manifest.model, "index": chosen.index}
         if chosen.generator == "bart":
-            made["generator_revision"] = _generator_revision(chosen.generator_model)
+            made["generator_revision"] = _generator_revision(chosen.generator_model, chosen.cache)
         return made
 
 
 @functools.lru_cache(maxsize=16)
-def _generator_revision(name: str) -> str:
-    from lfqa.generation.ctranslate import checkpoint_digest
+def _generator_revision(name: str, cache: Path) -> str:
     from lfqa.hub import checkpoint_folder
 
-    return checkpoint_digest(checkpoint_folder(name))
+    return checkpoint_digest(checkpoint_folder(name), cache)
 
 
 @contextmanager

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from lfqa.generation.ctranslate import convert
+from lfqa.pipeline import Pipeline
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = ("torch", "transformers", "streamlit", "datasets", "faiss", "ctranslate2")
@@ -31,6 +35,20 @@ print(*[name for name in {HEAVY!r} if name in sys.modules], sep=",")
     lines = result.stdout.splitlines()
     assert (lines[0], lines[-1]) == ("", "")
     assert "Usage" in result.stdout
+
+
+def test_a_question_is_answered_without_what_only_building_and_converting_need(pipeline: Pipeline, tiny_bart: Path) -> None:
+    pipeline.index()
+    convert(tiny_bart, pipeline.settings.cache)
+    code = """
+import sys
+from lfqa import Pipeline
+print(len(Pipeline().ask("Why do we get a fever when we are sick?").sources))
+print(*[name for name in ("transformers", "datasets", "pandas", "scipy", "rich", "py3langid", "huggingface_hub") if name in sys.modules])
+"""
+    environment = {**os.environ, "LFQA_GENERATOR_MODEL": str(tiny_bart)}
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, env=environment)
+    assert result.stdout == "6\n\n"
 
 
 def test_the_names_that_lfqa_offers_are_there() -> None:
@@ -65,11 +83,12 @@ def files(place: str) -> list[Path]:
         ("types.py", ()),
         ("settings.py", ("types",)),
         ("sentences.py", ()),
+        ("digest.py", ()),
         ("retribert", ("retribert",)),
         ("corpus", ("types", "corpus", "sentences", "hub")),
         ("retrieval", ("types", "corpus", "retribert", "retrieval", "sentences")),
         ("indexing", ("types", "corpus", "retrieval", "indexing")),
-        ("generation", ("types", "generation")),
+        ("generation", ("types", "generation", "digest")),
         ("attribution.py", ("types", "sentences")),
     ],
 )

@@ -169,7 +169,7 @@ def written_by(text: str, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *
     writer = Writer(text)
     monkeypatch.setattr(pipeline, "generator", lambda settings=None: writer)
     # the made-with part reads the generator's checkpoint, which this test does without
-    monkeypatch.setattr("lfqa.pipeline._generator_revision", lambda name: "0")
+    monkeypatch.setattr("lfqa.pipeline._generator_revision", lambda *_: "0")
     return pipeline.ask(FEVER, pipeline.settings.with_options(generator="bart", **options)), writer
 
 

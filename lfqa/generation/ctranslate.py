@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import json
 import logging
@@ -17,6 +16,7 @@ from typing import Any
 import ctranslate2
 from tokenizers import Tokenizer
 
+from lfqa.digest import checkpoint_digest
 from lfqa.generation.protocol import Decoding
 
 logger = logging.getLogger(__name__)
@@ -26,31 +26,9 @@ _SEEDING = threading.Lock()  # the seed is the whole process's
 _CONVERSION = "1"  # part of the cache key: raise it when the conversion below changes
 
 
-def checkpoint_digest(folder: Path) -> str:
-    """Return a digest of a checkpoint's configuration, tokenizer and weights, 16 hexadecimal digits.
-
-    Raises
-    ------
-    FileNotFoundError
-        When `folder` is no checkpoint folder; the message says what is missing.
-    """
-    digest = hashlib.sha256()
-    weights = [folder / name for name in ("model.safetensors", "pytorch_model.bin") if (folder / name).is_file()]
-    if not (folder / "config.json").is_file() or not weights:
-        missing = "config.json" if not (folder / "config.json").is_file() else "model.safetensors (or pytorch_model.bin)"
-        raise FileNotFoundError(f"{folder} is no checkpoint: {missing} is missing")
-    for path in (folder / "config.json", folder / "tokenizer.json", weights[0]):
-        if path.is_file():
-            digest.update(path.name.encode())
-            with path.open("rb") as stream:
-                while chunk := stream.read(1 << 22):
-                    digest.update(chunk)
-    return digest.hexdigest()[:16]
-
-
 def convert(checkpoint: Path, cache: Path, quantization: str = "int8") -> Path:
     """Return the folder of `checkpoint` converted for CTranslate2, converting it on first use; it appears whole or not at all."""
-    target = cache / "ctranslate2" / f"{checkpoint_digest(checkpoint)}-{quantization}-{_CONVERSION}"
+    target = cache / "ctranslate2" / f"{checkpoint_digest(checkpoint, cache)}-{quantization}-{_CONVERSION}"
     if (target / "model.bin").is_file():
         return target
     from ctranslate2.converters import TransformersConverter
