@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lfqa.pipeline import Pipeline
-from lfqa.retrieval.closeness import score_sentences
+from lfqa.retrieval.closeness import relevance, score_sentences
 from lfqa.sentences import sentence_spans
 from tests.helpers import FRUIT, WordEncoder, passage
 
@@ -37,3 +37,13 @@ def test_the_sentence_that_answers_is_the_closest(pipeline: Pipeline) -> None:
     assert all(-1.001 <= score <= 1.001 for spans in scored for *_, score in spans)
     start, end, _ = max((span for span in scored[2]), key=lambda span: span[2])
     assert FRUIT[2].passage_text[start:end] == "Birds eat cherries."
+
+
+def test_relevance_adds_the_words_shared_and_the_length_to_the_closeness() -> None:
+    fruit = passage(1, "Bananas grow in bunches. Cherries do not. Bananas grow in large bunches on tall plants in warm wet countries.")
+    spans = tuple((start, end, 0.5) for start, end in sentence_spans(fruit.passage_text))
+    [[(_, _, short), (_, _, other), (_, _, full)]] = relevance("Where do bananas grow?", [fruit], [spans])
+    assert full > short > other > 0.5  # all words shared and more said; all words shared; none shared
+    [lifted] = relevance("Where do bananas grow?", [fruit], [tuple((start, end, score + 0.25) for start, end, score in spans)])
+    assert [score for *_, score in lifted] == pytest.approx([short + 0.25, other + 0.25, full + 0.25])
+    assert relevance("Why?", [], []) == []

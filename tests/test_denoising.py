@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lfqa.generation.prompt import RANK_MARKS
 from lfqa.sentences import split_sentences
 from lfqa.training.denoising import MASK, aligned_example, cloze_question, mask_spans, selected_example
 from tests.training_helpers import SUBJECTS, prose
@@ -65,6 +66,8 @@ def test_selected_targets_are_sentences_that_the_context_holds(seed: int, count:
     passages = rng.sample(PASSAGES, count)
     source, target = selected_example(passages, rng, source_words=source_words, target_words=target_words)
     sentences = {s: p for p in passages for s in split_sentences(p["text"])}
+    found = [mark for mark in RANK_MARKS if mark in source]
+    source = re.sub(r"<[1-4]> ", "", source)
     said = split_sentences(target)
     assert said
     assert len(set(said)) == len(said)
@@ -84,6 +87,17 @@ def test_selected_targets_are_sentences_that_the_context_holds(seed: int, count:
         assert positions == sorted(set(positions)), "a passage's sentences keep their order"
         body += len(text.split())
     assert body <= max(source_words, len(target.split()))
+    assert len(found) == min(len(RANK_MARKS), sum(sentence in source for sentence in sentences))
+
+
+def test_the_ranks_favour_what_is_asked_for_but_not_always() -> None:
+    first = []
+    for seed in range(200):
+        source, target = selected_example(PASSAGES[:3], random.Random(seed))
+        marked = re.search(r"<1> (.*?)(?= <[1-4P]>|$)", source)
+        assert marked
+        first.append(marked[1].split(". ")[0].rstrip(".") in target)
+    assert 0.5 < sum(first) / len(first) < 0.97
 
 
 def test_the_same_seed_gives_the_same_example() -> None:
@@ -96,4 +110,4 @@ def test_short_passages_do(length: int) -> None:
     for seed in range(20):
         source, target = selected_example([passage], random.Random(seed))
         assert target == passage["text"]
-        assert source.endswith(f"<P> {target}")
+        assert source.endswith(f"<P> <1> {target}")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BartForConditionalGeneration
 
-from lfqa.training.generator import GeneratorTask, Shape, copying_maker, encode, save_generator
+from lfqa.training.generator import GeneratorTask, Shape, copying_maker, encode, load_generator, save_generator
 from lfqa.training.loop import LoopSettings, run
 from lfqa.training.tokenizer import train_tokenizer
 from lfqa.training.warmstart import bart_from_bert
@@ -55,6 +55,15 @@ def test_texts_are_encoded_to_one_length_and_end_in_the_end_mark(tokenizer: Any)
     end = int(mask[1].sum())
     assert ids[1, end - 1] == tokenizer.eos_token_id
     assert (ids[1, end:] == tokenizer.pad_token_id).all()
+
+
+def test_a_checkpoint_without_rank_marks_gets_them_and_keeps_its_other_words(model: Any, tokenizer: Any, tmp_path: Path) -> None:
+    save_generator(model, tokenizer, tmp_path)
+    known: Any = AutoTokenizer.from_pretrained(tmp_path)
+    assert load_generator(tmp_path, known).config.vocab_size == len(known) == len(tokenizer), "they are there already"
+    known.add_tokens(["onemore"])
+    grown = load_generator(tmp_path, known)
+    assert grown.config.vocab_size == len(tokenizer), "only marks that lack are added"
 
 
 def reference(model: Any, tokenizer: Any, examples: Any, smoothing: float = 0.0) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lfqa.generation.prompt import NO_ANSWER
+from lfqa.generation.prompt import NO_ANSWER, RANK_MARKS
 from lfqa.sentences import split_sentences
 from lfqa.training import grounded
 from lfqa.training.prepare import word_scorer
@@ -61,7 +62,8 @@ def test_a_prompt_keeps_its_budget_and_is_made_of_the_passages(seed: int, budget
     for part in prompt.split("<P> ")[1:]:
         title, body = part.strip().split(": ", 1)
         assert title in {p["title"] for p in RECORD["passages"]}
-        assert all(s in sentences for s in split_sentences(body))
+        assert all(s in sentences for s in split_sentences(re.sub(r"<[1-4]> ", "", body)))
+    assert [mark for mark in RANK_MARKS if mark in prompt] == list(RANK_MARKS[: len(re.findall(r"<[1-4]>", prompt))])
 
 
 @given(seeds)

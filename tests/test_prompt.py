@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lfqa.generation.prompt import PASSAGE_MARK, Source, compose, heading, passage_prompt, plain, sentence_prompt
+from lfqa.generation.prompt import PASSAGE_MARK, RANK_MARKS, Source, compose, heading, passage_prompt, plain, sentence_prompt
 from lfqa.sentences import sentence_spans
 from tests.helpers import check_spans, texts
 
-SPECIAL = re.compile(r"<(/?s|pad|unk|mask|P)>", re.IGNORECASE)
+SPECIAL = re.compile(r"<(/?s|pad|unk|mask|P|[1-4])>", re.IGNORECASE)
 
 # tokens as words, as characters, and as a tokenizer that puts two tokens around every text counts them
 COUNTERS: list[Callable[[str], int]] = [lambda text: len(text.split()), len, lambda text: 2 + len(re.findall(r"\w+|[^\w\s]", text))]
-pieces = st.sampled_from(["<", ">", "/", "s", "P", "p", "pad", "ma", "k", "unk", " ", "\n", "<P>", "</s>", "<s>"])
+pieces = st.sampled_from(["<", ">", "/", "s", "P", "p", "pad", "ma", "k", "unk", " ", "\n", "<P>", "</s>", "<s>", "1", "4", "<2>"])
 marks = st.lists(pieces, max_size=14).map("".join)
 bodies = st.one_of(texts, marks)
 
@@ -62,7 +62,7 @@ def test_plain_text_holds_no_special_token_and_stays_as_it_is(text: str) -> None
     assert plain(tidy) == tidy == " ".join(tidy.split())
 
 
-@pytest.mark.parametrize("text", ["<P>", "</s>", "<<P>>", "<ma<s>k>", "<</s>/s>", "<PAD>", "a<unk>b"])
+@pytest.mark.parametrize("text", ["<P>", "</s>", "<<P>>", "<ma<s>k>", "<</s>/s>", "<PAD>", "a<unk>b", "<1>", "<<4>>"])
 def test_marks_are_defused_also_when_nested(text: str) -> None:
     assert not SPECIAL.search(plain(text))
 
@@ -84,6 +84,31 @@ def test_the_closest_sentences_are_read_in_the_order_of_the_text() -> None:
         ["Two is near.", "Three is nearest."],
         ["Four is near too."],
     ]
+
+
+@settings(max_examples=100)
+@given(st.lists(sources(), max_size=4), st.sampled_from(COUNTERS), st.integers(20, 300), st.integers(0, 4))
+def test_marks_stand_once_each_before_sentences_that_are_read_best_first(
+    given_sources: list[Source], count: Callable[[str], int], budget: int, how_many: int
+) -> None:
+    if count(compose("Why?", [])) >= budget:
+        return
+    prompt = sentence_prompt("Why?", given_sources, count, budget, RANK_MARKS[:how_many])
+    assert prompt.tokens == count(prompt.text) <= budget
+    read = sum(len(spans) for spans in prompt.read)
+    found = [mark for mark in RANK_MARKS if mark in prompt.text]
+    assert found == list(RANK_MARKS[: min(how_many, read)])
+    assert all(prompt.text.count(mark) == 1 for mark in found)
+
+
+def test_marks_can_follow_another_number_than_what_is_taken_first() -> None:
+    text = "One is far. Two is near. Three is nearest."
+    by_score = sentence_prompt("Why?", [Source("A", "", text, scored(text, 0.1, 0.8, 0.9))], COUNTERS[0], 99, ("<1>", "<2>"))
+    assert by_score.text.endswith("A: One is far. <2> Two is near. <1> Three is nearest.")
+    ranked = Source("A", "", text, scored(text, 0.1, 0.8, 0.9), (0.9, 0.1, 0.5))
+    assert sentence_prompt("Why?", [ranked], COUNTERS[0], 99, ("<1>", "<2>")).text.endswith(
+        "A: <1> One is far. Two is near. <2> Three is nearest."
+    )
 
 
 def test_whole_passages_are_read_in_rank_order_and_the_last_is_cut_at_a_word() -> None:

@@ -63,6 +63,17 @@ def test_the_directions_are_the_main_ones(folder: Path) -> None:
     assert np.allclose(np.abs(np.sum(own.directions.numpy().T * wanted, axis=1)), 1, atol=1e-4)
 
 
+def test_aligned_directions_are_those_that_a_students_vectors_stand_for(folder: Path) -> None:
+    rng = np.random.default_rng(1)
+    embeddings = torch.from_numpy(rng.normal(size=(60, 12))).float()
+    turned = torch.from_numpy(np.linalg.qr(rng.normal(size=(12, 4)))[0]).float()
+    own = Teacher(folder)
+    own.align(embeddings, 3.0 * embeddings @ turned + 0.01 * torch.from_numpy(rng.normal(size=(60, 4))).float())
+    assert own.directions is not None
+    assert torch.allclose(own.directions.T @ own.directions, torch.eye(4), atol=1e-5)
+    assert torch.allclose(own.directions, turned, atol=0.02)
+
+
 def test_cls_starts_as_a_function_of_the_mean_over_the_tokens(folder: Path, teacher: Teacher) -> None:
     model = retribert_from_bert(folder, 16).eval()
     bert: Any = model.bert_query

@@ -52,15 +52,17 @@ def test_a_cut_text_still_ends_in_the_end_mark() -> None:
 
 
 def test_marks_are_one_token_each_with_the_first_numbers() -> None:
-    assert [TOKENIZER.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS] == list(range(6))
+    assert [TOKENIZER.convert_tokens_to_ids(token) for token in SPECIAL_TOKENS] == list(range(10))
     assert ids("a <P> b").count(SPECIAL_TOKENS.index("<P>")) == 1
     assert ids("<P>") == [5, 2]
     assert ids("<mask>") == [4, 2]
+    assert ids("<1> a")[0] == 6
+    assert ids("<1> a")[1:] == ids("a"), "a marked sentence has the tokens that it has without the mark"
 
 
 def test_case_is_kept_and_the_vocabulary_is_no_larger_than_asked() -> None:
     assert ids("The") != ids("the")
-    assert 6 + 256 < len(TOKENIZER) <= 500
+    assert 10 + 256 < len(TOKENIZER) <= 500
 
 
 def test_it_is_the_same_after_saving(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ from transformers import AutoModel, AutoTokenizer, BartForConditionalGeneration
 from typer.testing import CliRunner
 
 from lfqa.cli import app
+from lfqa.generation.prompt import RANK_MARKS
+from lfqa.sentences import sentence_spans
 from lfqa.training import loop, warmstart
 from lfqa.training import prepare as preparation
 from lfqa.training import run as running
@@ -118,11 +120,13 @@ def test_encoding_a_batch_does_not_change_the_prompts_that_follow(place: Path, g
     tokenizer: Any = AutoTokenizer.from_pretrained(generator / "tokenizer")
     recipe = GeneratorRecipe(stages=(Stage("answer", 2, 2, 96, 24, 1e-3, copying=0.0),))
     texts = read_lines(place / "prepared" / "texts.jsonl")
-    make, _ = running._stage_examples(tokenizer, recipe.stages[0], recipe, texts, place / "prepared", place / "corpus")
+    make, _ = running._stage_examples(
+        tokenizer, recipe.stages[0], recipe, texts, place / "prepared", place / "corpus", lambda records, name: records
+    )
     before = [make(random.Random(n)) for n in range(20)]
     encode(tokenizer, ["Why?"], 24)  # cuts and pads, and leaves the tokenizer so
     assert [make(random.Random(n)) for n in range(20)] == before
-    assert sum("<P>" in prompt for prompt, _ in before) >= 18
+    assert sum("<P>" in prompt for prompt, _ in before) >= 14
 
 
 def test_settings_and_measurements_are_saved_beside_the_result(generator: Path) -> None:
@@ -139,6 +143,25 @@ def test_resuming_a_finished_run_changes_nothing(place: Path, generator: Path) -
     result = invoke(*common(place, "generator", generator), "--resume")
     assert result.exit_code == 0, result.output
     assert [(generator / name).read_bytes() for name in names] == before
+
+
+def test_the_records_are_ranked_once_and_kept(generator: Path) -> None:
+    records = read_lines(generator / "ranked_training.jsonl")
+    assert records
+    for record in records:
+        assert [len(values) for values in record["relevance"]] == [len(sentence_spans(p["text"])) for p in record["passages"]]
+
+
+def test_a_generator_goes_on_from_a_checkpoint(place: Path, generator: Path, tmp_path: Path) -> None:
+    old: Any = BartForConditionalGeneration.from_pretrained(generator / "model", dtype=torch.float32)
+    result = invoke(*common(place, "generator", tmp_path / "new"), "--init", generator / "model")
+    assert result.exit_code == 0, result.output
+    new: Any = BartForConditionalGeneration.from_pretrained(tmp_path / "new" / "model", dtype=torch.float32)
+    tokenizer: Any = AutoTokenizer.from_pretrained(tmp_path / "new" / "model")
+    assert len(tokenizer) == new.config.vocab_size
+    assert all(len(tokenizer(mark, add_special_tokens=False)["input_ids"]) == 1 for mark in RANK_MARKS)
+    moved = [(old.state_dict()[name] - value).abs().max() for name, value in new.state_dict().items() if name.endswith("fc1.weight")]
+    assert 0 < max(moved) < 0.05, "a few steps away from where it began"
 
 
 def test_a_retriever_is_trained_resumed_and_loads(place: Path) -> None:
@@ -194,4 +217,4 @@ def test_a_mixture_without_a_source_that_is_there_is_refused(place: Path, tmp_pa
 def test_prepare_names_the_missing_file(place: Path, tmp_path: Path) -> None:
     result = invoke("prepare", tmp_path / "nowhere", "--out", tmp_path / "out")
     assert result.exit_code == 2
-    assert "openstax_sections.jsonl.gz is missing" in result.stderr
+    assert "squadshifts_wiki.jsonl.gz is missing" in result.stderr

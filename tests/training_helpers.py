@@ -125,7 +125,15 @@ def write_data(folder: Path) -> Path:
     )
     _write(folder, "openstax_sections", rows)
     simple = f"{prose('stone')}\nHistory.\n{prose('stone wall', salt=3)}\nReferences.\n{prose('hidden list')}"
-    _write(folder, "simplewiki", [{"id": "1", "title": seen, "text": simple}, {"id": "2", "title": hidden, "text": prose("secret")}])
+    _write(
+        folder,
+        "simplewiki",
+        [
+            {"id": "0", "title": "Measured", "text": prose("secret star")},
+            {"id": "1", "title": seen, "text": simple},
+            {"id": "2", "title": hidden, "text": prose("secret")},
+        ],
+    )
     vital = f"{prose('star')}\n\n\n== Origin ==\n\n{prose('star origin', salt=2)}\n\n\n== See also ==\n\n{prose('hidden link')}"
     _write(folder, "wikipedia_vital", [{"title": title_that_is(False, "Star"), "text": vital}])
     _write(
@@ -167,16 +175,21 @@ def write_data(folder: Path) -> Path:
         }
     )
     _write(folder, "dolly", dolly)
-    nq = [{"question": q, "paragraph": _treebank(p), "title": title_that_is(False, "Page")} for q, p in questions("garden")]
+    nq = [{"question": q, "paragraph": _treebank(p), "title": title_that_is(False, f"Page {q}")} for q, p in questions("garden")]
     nq.append({"question": "who hid the page", "paragraph": _treebank(prose("concealed page")), "title": title_that_is(True, "Page")})
     _write(folder, "nq_paragraphs", nq)
-    _write(folder, "qed_paragraphs", [{"question": q, "paragraph": _treebank(p), "title": "Lake"} for q, p in questions("mountain")])
+    _write(
+        folder,
+        "qed_paragraphs",
+        [{"question": q, "paragraph": _treebank(p), "title": title_that_is(False, f"Lake {q}")} for q, p in questions("mountain")],
+    )
     clap = [{"question": q, "answer": _treebank(". ".join(p.split(". ")[:2]) + ".")} for q, p in questions("garden")]
     _write(folder, "clapnq_train", [*clap, {"question": "not in the paragraphs", "answer": "Nothing ."}])
     exercise = {"book": "b", "title": book, "question": "What keeps the people warm?", "answer": " ".join(prose("book bread", 1).split())}
     _write(folder, "openstax_exercises", [exercise, {**exercise, "title": hidden, "question": "What is the hidden exercise?"}])
     meaning = "the thing of the valley that keeps all of its people warm"
     terms = [{"book": "b", "title": t, "term": s, "meaning": meaning} for s in SUBJECTS for t in (book, hidden)]
+    _write(folder, "squadshifts_wiki", [{"title": "Measured", "paragraph": prose("measured"), "questions": ["What?"]}])
     _write(folder, "openstax_glossary", [*terms, {"book": "b", "title": book, "term": " ", "meaning": meaning}])
     return folder
 

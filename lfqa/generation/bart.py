@@ -16,6 +16,7 @@ from transformers import (
     TextIteratorStreamer,
 )
 
+from lfqa.generation.prompt import RANK_MARKS
 from lfqa.generation.protocol import Decoding
 
 
@@ -41,6 +42,7 @@ class TransformersGenerator:
     def __init__(self, checkpoint: str | Path, device: str = "cpu") -> None:
         self.device = device
         self._tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+        self.rank_marks = tuple(mark for mark in RANK_MARKS if mark in self._tokenizer.get_vocab())
         dtype = torch.float32 if device == "cpu" else torch.float16
         self._model = BartForConditionalGeneration.from_pretrained(checkpoint, dtype=dtype).to(device).eval()  # type: ignore[arg-type]
 

@@ -17,6 +17,7 @@ import ctranslate2
 from tokenizers import Tokenizer
 
 from lfqa.digest import checkpoint_digest
+from lfqa.generation.prompt import RANK_MARKS
 from lfqa.generation.protocol import Decoding
 
 logger = logging.getLogger(__name__)
@@ -89,6 +90,7 @@ class CTranslateGenerator:
         self._end = self._tokenizer.id_to_token(config["eos_token_id"])
         forced = config.get("forced_bos_token_id")
         self._prefix = None if forced is None else [self._tokenizer.id_to_token(forced)]
+        self.rank_marks = tuple(mark for mark in RANK_MARKS if self._tokenizer.token_to_id(mark) is not None)
         self._specials = {config.get(f"{name}_token_id") for name in ("bos", "eos", "pad")}
 
     def count(self, text: str) -> int:

@@ -8,14 +8,16 @@ passage texts in rank order, without titles, the last one cut where the budget e
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 PASSAGE_MARK = "<P>"
+RANK_MARKS = ("<1>", "<2>", "<3>", "<4>")
+"""What stands before the sentences closest to the question, the closest first; a checkpoint without these tokens reads none."""
 NO_ANSWER = "The passages found do not answer this question."
 """The target of training inputs in which no passage answers."""
 
-_SPECIAL = re.compile(r"<(/?s|pad|unk|mask|P)>", re.IGNORECASE)
+_SPECIAL = re.compile(r"<(/?s|pad|unk|mask|P|[1-4])>", re.IGNORECASE)
 
 TokenCounter = Callable[[str], int]
 
@@ -28,12 +30,15 @@ class Source:
     ----------
     sentences
         ``(start, end, score)``: characters of `text`, and how close the sentence is to the question.
+    ranked_by
+        One number a sentence by which the closest are marked, where that is not the score.
     """
 
     title: str
     section: str
     text: str
     sentences: tuple[tuple[int, int, float], ...] = ()
+    ranked_by: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,14 +77,34 @@ def compose(question: str, parts: Sequence[str]) -> str:
     return f"question: {plain(question)} context:{context}"
 
 
-def _part(source: Source, chosen: Sequence[int]) -> str:
-    body = " ".join(plain(source.text[s:e]) for s, e, _ in (source.sentences[i] for i in sorted(chosen)))
+def _part(source: Source, chosen: Sequence[int], marks: Mapping[int, str]) -> str:
+    said = ((marks.get(i), source.sentences[i]) for i in sorted(chosen))
+    body = " ".join(f"{mark} {plain(source.text[s:e])}" if mark else plain(source.text[s:e]) for mark, (s, e, _) in said)
     head = heading(source.title, source.section)
     return f"{head}: {body}" if head else body
 
 
-def sentence_prompt(question: str, sources: Sequence[Source], count: TokenCounter, budget: int) -> Prompt:
+def _marked(sources: Sequence[Source], chosen: Mapping[int, Sequence[int]], marks: Sequence[str]) -> dict[int, dict[int, str]]:
+    """Return for each source which of its chosen sentences carry which mark."""
+    places = [(number, index) for number, indices in chosen.items() for index in indices]
+
+    def value(place: tuple[int, int]) -> float:
+        source = sources[place[0]]
+        return source.ranked_by[place[1]] if source.ranked_by else source.sentences[place[1]][2]
+
+    marked: dict[int, dict[int, str]] = {}
+    for mark, (number, index) in zip(marks, sorted(places, key=lambda place: (-value(place), place)), strict=False):
+        marked.setdefault(number, {})[index] = mark
+    return marked
+
+
+def sentence_prompt(question: str, sources: Sequence[Source], count: TokenCounter, budget: int, marks: Sequence[str] = ()) -> Prompt:
     """Fill `budget` tokens with the sentences of `sources` that score highest, kept in the order of sources and text.
+
+    Parameters
+    ----------
+    marks
+        Put before the sentences with the highest scores, one each, best first.
 
     Raises
     ------
@@ -89,6 +114,7 @@ def sentence_prompt(question: str, sources: Sequence[Source], count: TokenCounte
     used = count(compose(question, []))
     if used >= budget:
         raise ValueError(f"the question takes {used} tokens of the {budget} that the generator reads: shorten it")
+    used += len(marks)
     ranked = sorted(
         ((score, number, index) for number, s in enumerate(sources) for index, (_, _, score) in enumerate(s.sentences)),
         key=lambda item: (-item[0], item[1], item[2]),
@@ -106,7 +132,9 @@ def sentence_prompt(question: str, sources: Sequence[Source], count: TokenCounte
             added.append(number)
             used += cost
     while True:
-        text = compose(question, [_part(sources[number], chosen[number]) for number in sorted(chosen) if chosen[number]])
+        marked = _marked(sources, chosen, marks)
+        parts = [_part(sources[number], chosen[number], marked.get(number, {})) for number in sorted(chosen) if chosen[number]]
+        text = compose(question, parts)
         tokens = count(text)
         if tokens <= budget or not added:
             break

@@ -30,7 +30,15 @@ class Decoding:
 
 
 class Generator(Protocol):
-    """A sequence-to-sequence model behind text in, text out."""
+    """A sequence-to-sequence model behind text in, text out.
+
+    Attributes
+    ----------
+    rank_marks
+        What it expects before the sentences closest to the question; empty for a checkpoint that was trained without.
+    """
+
+    rank_marks: tuple[str, ...]
 
     def count(self, text: str) -> int:
         """Return how many tokens `text` takes."""

@@ -23,6 +23,7 @@ CompileOption = Annotated[bool, typer.Option("--compile/--no-compile", help="Com
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="Threads on the CPU. [default: all cores]", show_default=False)]
 
 DEFAULT_CORPUS = ASSETS / "corpus"
+SHIPPED_RETRIEVER = ASSETS / "models" / "retriever"
 
 
 @contextmanager
@@ -93,6 +94,8 @@ def generator(
     out: OutOption,
     corpus: CorpusOption = DEFAULT_CORPUS,
     settings: SettingsOption = None,
+    by: Annotated[Path, typer.Option("--retriever", help="RetriBERT that ranks the sentences of a prompt.")] = SHIPPED_RETRIEVER,
+    init: Annotated[Path | None, typer.Option(help="Checkpoint to go on from, instead of all-MiniLM-L6-v2's layers.")] = None,
     seed: SeedOption = None,
     resume: ResumeOption = False,
     compile_model: CompileOption = True,
@@ -105,5 +108,5 @@ def generator(
 
         _set_up(threads)
         recipe = read_recipe(GeneratorRecipe(), settings, seed=seed)
-        measured = train_generator(prepared, corpus, out, recipe, resume=resume, compile_model=compile_model)
+        measured = train_generator(prepared, corpus, out, recipe, retriever=by, init=init, resume=resume, compile_model=compile_model)
         typer.echo(f"{out / 'model'}: {measured}")

@@ -11,10 +11,11 @@ import random
 import re
 from collections.abc import Sequence
 
-from lfqa.generation.prompt import PASSAGE_MARK
+from lfqa.generation.prompt import PASSAGE_MARK, RANK_MARKS
 from lfqa.sentences import split_sentences
 
 MASK = "<mask>"
+_RANK_NOISE = 0.6
 _WORD = re.compile(r"[^\W\d_]{4,}")
 
 
@@ -56,7 +57,7 @@ def selected_example(
     """Return a cloze question with sentences of `passages` as context, and the sentences that it asks for.
 
     One or two of the passages are asked for; the others are distractors. The context keeps each passage's sentences in order,
-    and about `source_words` words in all.
+    and about `source_words` words in all; the ranks marked in it favour what is asked for, as a scorer of sentences would, with noise.
     """
     split = [split_sentences(passage["text"]) for passage in passages]
     asked = rng.sample(range(len(passages)), 1 if rng.random() < 0.6 or len(passages) < 2 else 2)
@@ -79,13 +80,18 @@ def selected_example(
         if used + length <= source_words:
             kept[number].add(index)
             used += length
+    asked_for = {(n, i) for n in asked for i in kept[n] if split[n][i] in target}
+    ranked = sorted(
+        ((n, i) for n in kept for i in kept[n]), key=lambda place: ((place in asked_for) + rng.gauss(0, _RANK_NOISE), place), reverse=True
+    )
+    marks = dict(zip(ranked, RANK_MARKS, strict=False))
     parts = []
     order = list(range(len(passages)))
     rng.shuffle(order)
     for number in order:
         if kept[number]:
             head = ". ".join(x for x in (passages[number]["title"], passages[number]["section"]) if x)
-            body = " ".join(split[number][index] for index in sorted(kept[number]))
+            body = " ".join(f"{marks.get((number, index), '')} {split[number][index]}".strip() for index in sorted(kept[number]))
             parts.append(f"{PASSAGE_MARK} {head}: {body}" if head else f"{PASSAGE_MARK} {body}")
     question = cloze_question(target, passages[asked[0]]["title"], rng)
     return f"question: {question} context: {' '.join(parts)}", " ".join(target)

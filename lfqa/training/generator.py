@@ -13,10 +13,13 @@ import torch
 from torch.nn import functional
 from transformers import BartForConditionalGeneration, PreTrainedTokenizerBase
 
+from lfqa.generation.prompt import PASSAGE_MARK, RANK_MARKS
 from lfqa.training.denoising import aligned_example, selected_example
 
 Example = tuple[str, str]
 Maker = Callable[[random.Random], Example]
+
+_IGNORED = -100  # the label that `cross_entropy` leaves out
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,19 @@ class GeneratorTask:
         self.decoder_start = self.model.config.decoder_start_token_id
 
     def _states(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return decoder states (n, width) and labels (n,) at the n positions that are not padding."""
+        """Return decoder states (n, width) and labels (n,) at the positions that are not padding.
+
+        Positions of the label `_IGNORED` fill n up to a multiple of 256: batches of a few sizes keep the allocator from scattering.
+        """
         source, mask = encode(self.tokenizer, [s for s, _ in examples], self.shape.source_tokens, self.device)
         labels, kept = encode(self.tokenizer, [t for _, t in examples], self.shape.target_tokens, self.device)
         shifted = torch.cat([torch.full_like(labels[:, :1], self.decoder_start), labels[:, :-1]], 1)
         with torch.autocast(self.device, dtype=torch.bfloat16):
             states = self._forward(input_ids=source, attention_mask=mask, decoder_input_ids=shifted, use_cache=False).last_hidden_state
-        chosen = kept.bool()
-        return states[chosen], labels[chosen]
+        chosen = kept.flatten().nonzero().squeeze(1)  # (n,)
+        short = -len(chosen) % 256
+        places, wanted = functional.pad(chosen, (0, short)), functional.pad(labels.flatten()[chosen], (0, short), value=_IGNORED)
+        return states.flatten(0, 1)[places], wanted
 
     def _logits(self, states: torch.Tensor) -> torch.Tensor:
         """Return the logits (n, vocabulary) of decoder states (n, width)."""
@@ -123,8 +131,16 @@ class GeneratorTask:
             logits = self._logits(states).float()
             total += float(functional.cross_entropy(logits, labels, reduction="sum"))
             right += int((logits.argmax(-1) == labels).sum())
-            count += len(labels)
+            count += int((labels != _IGNORED).sum())
         return {"validation_loss": total / count, "validation_accuracy": right / count} if count else {}
+
+
+def load_generator(checkpoint: Path, tokenizer: PreTrainedTokenizerBase) -> BartForConditionalGeneration:
+    """Return a checkpoint in float32 to train on; rank marks that it lacks are added to its vocabulary and to `tokenizer`."""
+    model = BartForConditionalGeneration.from_pretrained(checkpoint, dtype=torch.float32)
+    if tokenizer.add_special_tokens({"additional_special_tokens": [PASSAGE_MARK, *RANK_MARKS]}):
+        model.resize_token_embeddings(len(tokenizer))
+    return model
 
 
 def save_generator(model: BartForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from lfqa.attribution import content, coverage
 from lfqa.corpus.cutting import cut_passages
-from lfqa.generation.prompt import NO_ANSWER, Source, sentence_prompt
+from lfqa.generation.prompt import NO_ANSWER, RANK_MARKS, Source, sentence_prompt
 from lfqa.sentences import sentence_spans, split_sentences
 from lfqa.training.texts import HELD_OUT_DOMAIN, clean, detokenise, has_traces, held_out, read_records
 
@@ -23,6 +23,8 @@ Passage = dict[str, str]
 Record = dict[str, Any]
 Searcher = Callable[[str, int], Sequence[Passage]]
 Scorer = Callable[[str, Sequence[str]], Sequence[float]]
+
+_RANK_NOISE = 0.03  # of the relevance, so that the marks are taken for a hint and not for an order
 
 _CONNECTIVE = re.compile(
     r"^(?:However|Moreover|Furthermore|Additionally|In addition|Also|Thus|Therefore|Hence|Finally|For example|For instance),\s+"
@@ -66,12 +68,17 @@ def _question(text: str) -> str:
 
 
 def natural_questions(folder: Path, score: Scorer, test: set[str]) -> Iterator[Record]:
-    """Yield search questions with their paragraphs and, as target, the paragraph's sentences closest to the question."""
+    """Yield search questions with their paragraphs and, as target, the paragraph's sentences closest to the question.
+
+    No question about a page that one of the `test` questions is about.
+    """
     rng = random.Random(1)
+    names = ("nq_paragraphs", "qed_paragraphs")
+    pages = {row["title"].lower() for name in names for row in read_records(folder, name) if row["question"] in test}
     written = {row["question"]: row["answer"] for row in read_records(folder, "clapnq_train")}
-    for name in ("nq_paragraphs", "qed_paragraphs"):
+    for name in names:
         for row in read_records(folder, name):
-            if row["question"] in test or held_out(row["title"]):
+            if row["title"].lower() in pages or held_out(row["title"]):
                 continue
             text = clean(detokenise(row["paragraph"]))
             if row["question"] in written:
@@ -233,8 +240,9 @@ def training_prompt(
 ) -> tuple[str, str]:
     """Return the generator's input and target for a record, drawn anew each time.
 
-    The gold passages come first more often than not, as good retrieval has them; the sentences are chosen by word overlap with the
-    question and chance, the ones the target needs nearly always among them. A share `unanswerable` loses its gold passages, and
+    The gold passages come first more often than not, as good retrieval has them; the sentences are chosen and marked by their
+    relevance (see `lfqa.training.ranking`; without it by word overlap with the question), with some chance, and the ones the target
+    needs are nearly always among them. A share `unanswerable` loses its gold passages, and
     those of the same title, and gets the fixed target.
 
     Parameters
@@ -265,15 +273,16 @@ def training_prompt(
     sources = []
     for index in chosen:
         passage = passages[index]
-        scored = []
-        for start, end in sentence_spans(passage["text"]):
+        known = record["relevance"][index] if "relevance" in record else None
+        scored, ranks = [], []
+        for place, (start, end) in enumerate(sentence_spans(passage["text"])):
             said = content(passage["text"][start:end])
-            score = coverage(asked, said) + 0.5 * rng.random()
-            if index in gold and coverage(said, needed) > 0.5 and rng.random() < 0.97:
-                score += 1.5
-            scored.append((start, end, score))
-        sources.append(Source(passage["title"], passage["section"], passage["text"], tuple(scored)))
+            rank = coverage(asked, said) + 0.5 * rng.random() if known is None else known[place] + rng.gauss(0, _RANK_NOISE)
+            wanted = index in gold and coverage(said, needed) > 0.5 and rng.random() < 0.97
+            scored.append((start, end, rank + 1.5 * wanted))
+            ranks.append(rank)
+        sources.append(Source(passage["title"], passage["section"], passage["text"], tuple(scored), tuple(ranks)))
     room = budget if rng.random() < 0.6 else rng.randint(budget // 2, budget)
     room = max(room, count(f"question: {record['question']} context:") + 8)
-    prompt = sentence_prompt(record["question"], sources, count, min(room, budget))
+    prompt = sentence_prompt(record["question"], sources, count, min(room, budget), RANK_MARKS)
     return prompt.text, NO_ANSWER if empty else record["answer"]

@@ -54,6 +54,21 @@ class Teacher:
         values, vectors = torch.linalg.eigh(embeddings.T @ embeddings)
         self.directions = vectors[:, values.argsort(descending=True)[:dimension]]
 
+    def align(self, embeddings: torch.Tensor, vectors: torch.Tensor) -> None:
+        """Take the orthonormal directions that lie closest to what a trained student's `vectors` stand for.
+
+        The polar factor of the least-squares map, so that a student that goes on from a checkpoint need not turn to other directions.
+
+        Parameters
+        ----------
+        embeddings
+            The teacher's, shape (n, width).
+        vectors
+            The student's of the same texts, shape (n, dimension).
+        """
+        left, _, right = torch.linalg.svd(torch.linalg.lstsq(embeddings, vectors).solution, full_matrices=False)
+        self.directions = left @ right
+
 
 def retribert_from_bert(folder: Path, dimension: int = 128) -> RetriBertModel:
     """Return a RetriBERT with the layers of the BERT in `folder` whose [CLS] starts as a mean over the tokens.
@@ -191,6 +206,12 @@ class RetrieverTask:
         """Return ids and mask, shape (len(texts), length)."""
         batch = self.tokenizer(list(texts), truncation=True, max_length=length, padding="max_length", return_tensors="pt")
         return {name: batch[name].to(self.model.device) for name in ("input_ids", "attention_mask")}
+
+    @torch.no_grad()
+    def embed(self, batch: Batch) -> torch.Tensor:
+        """Return the student's vectors, shape (n, dimension), of a tokenised batch; questions and passages share its encoder."""
+        with torch.autocast(self.model.device.type, dtype=torch.bfloat16):
+            return self.model.embed_answers(batch["input_ids"], batch["attention_mask"]).float()
 
     def _distil(self, batches: Sequence[Batch], embedded: Sequence[torch.Tensor]) -> torch.Tensor:
         if self.teacher.directions is None:

@@ -17,11 +17,13 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from lfqa.generation.prompt import compose
 from lfqa.retribert import RetriBertModel
+from lfqa.retrieval.dense import Encoder
 from lfqa.retrieval.sparse import SparseIndex
 from lfqa.training import generator as gen
 from lfqa.training.grounded import Record, quoted, training_prompt
 from lfqa.training.loop import CHECKPOINT, LoopSettings, run, write_json
-from lfqa.training.prepare import RECORDS, TEXTS, check_inputs, own_records, read_lines
+from lfqa.training.prepare import RECORDS, TEXTS, check_inputs, own_records, read_lines, write_lines
+from lfqa.training.ranking import rank_sentences
 from lfqa.training.recipes import GeneratorRecipe, RetrieverRecipe, Stage
 from lfqa.training.retriever import RetrieverTask, Teacher, fit_projection, retribert_from_bert
 from lfqa.training.tokenizer import train_tokenizer
@@ -87,6 +89,21 @@ def _fitting(records: list[Record], count: Callable[[str], int], budget: int) ->
     return [record for record in records if count(compose(record["question"], [])) < budget]
 
 
+def _ranker(retriever: Path | None, out: Path) -> Callable[[list[Record], str], list[Record]]:
+    """Return what puts the relevance of sentences to records; it is worked out once a run and kept in `out`."""
+
+    def ranked(records: list[Record], name: str) -> list[Record]:
+        if retriever is None:
+            return records
+        path = out / f"ranked_{name}.jsonl"
+        if not path.is_file():
+            logger.info("ranking the sentences of %d %s records", len(records), name)
+            write_lines(path, rank_sentences(records, Encoder(str(retriever), device())))
+        return read_lines(path)
+
+    return ranked
+
+
 def _answering(records: list[Record], count: Callable[[str], int], stage: Stage, weights: dict[str, float]) -> gen.Maker:
     """Return a maker of prompts and answers, its sources drawn by `weights`."""
     groups: dict[str, list[Record]] = {}
@@ -102,7 +119,15 @@ def _answering(records: list[Record], count: Callable[[str], int], stage: Stage,
 
 
 def train_generator(
-    prepared: Path, corpus: Path, out: Path, recipe: GeneratorRecipe, *, resume: bool = False, compile_model: bool = True
+    prepared: Path,
+    corpus: Path,
+    out: Path,
+    recipe: GeneratorRecipe,
+    *,
+    retriever: Path | None = None,
+    init: Path | None = None,
+    resume: bool = False,
+    compile_model: bool = True,
 ) -> dict[str, float]:
     """Train a generator by `recipe` and write it to ``out/model``; finished stages are not run again when resumed.
 
@@ -112,6 +137,10 @@ def train_generator(
         What ``lfqa train prepare`` wrote.
     corpus
         Folder with passages.jsonl and questions.jsonl; the training split is trained on, the validation split measured.
+    retriever
+        RetriBERT checkpoint by whose closeness the sentences of a prompt are marked; without one they are by the words they share.
+    init
+        Checkpoint to go on from, with its tokenizer, instead of the teacher's layers and a new vocabulary.
 
     Returns
     -------
@@ -128,12 +157,12 @@ def train_generator(
         When `out` was begun by another recipe, or the data do not fit the recipe.
     """
     check_inputs(prepared, corpus)
-    teacher = teacher_folder()
+    teacher = None if init else teacher_folder()
     _settings_written(out, recipe, resume)
     texts = read_lines(prepared / TEXTS)
-    tokenizer = _tokenizer(out, texts, recipe)
+    tokenizer = AutoTokenizer.from_pretrained(init) if init else _tokenizer(out, texts, recipe)
     torch.manual_seed(recipe.seed)
-    model = bart_from_bert(teacher, tokenizer, decoder_layers=recipe.decoder_layers)
+    model = gen.load_generator(init, tokenizer) if init else bart_from_bert(teacher, tokenizer, decoder_layers=recipe.decoder_layers)
     measured: dict[str, float] = {}
     for number, stage in enumerate(recipe.stages):
         following = recipe.stages[number + 1] if number + 1 < len(recipe.stages) else None
@@ -143,7 +172,7 @@ def train_generator(
             before = out / recipe.stages[number - 1].name / CHECKPOINT
             model.load_state_dict(torch.load(before, weights_only=True, map_location="cpu")["model"])
         _set_attention_and_dropout(model, stage)
-        make, examples = _stage_examples(tokenizer, stage, recipe, texts, prepared, corpus)
+        make, examples = _stage_examples(tokenizer, stage, recipe, texts, prepared, corpus, _ranker(retriever, out))
         shape = gen.Shape(stage.batch_size, stage.source_tokens, stage.target_tokens)
         task = gen.GeneratorTask(
             model, tokenizer, shape, make, examples,
@@ -172,6 +201,7 @@ def _stage_examples(
     texts: list[dict[str, str]],
     prepared: Path,
     corpus: Path,
+    ranked: Callable[[list[Record], str], list[Record]],
 ) -> tuple[gen.Maker, list[gen.Example]]:
     """Return what draws the stage's training examples, and its validation examples: the corpus' own questions, if any are asked."""
     copying = _copying(texts, stage, recipe.texts)
@@ -191,13 +221,13 @@ def _stage_examples(
         validation = own_records(corpus, "validation", Path(work) / "validation")
     if stage.quoted:
         own, validation = [quoted(record) for record in own], [quoted(record) for record in validation]
-    records = _fitting([*read_lines(prepared / RECORDS), *own], count, stage.source_tokens)
+    records = _fitting(ranked([*read_lines(prepared / RECORDS), *own], "training"), count, stage.source_tokens)
     answering = _answering(records, count, stage, recipe.mixture)
 
     def make(rng: random.Random) -> gen.Example:
         return copying(rng) if rng.random() < stage.copying else answering(rng)
 
-    measured = _fitting(validation, count, stage.source_tokens)
+    measured = _fitting(ranked(validation, "validation"), count, stage.source_tokens)
     return make, [training_prompt(record, fixed, count, stage.source_tokens, unanswerable=0) for record in measured]
 
 
@@ -245,8 +275,7 @@ def train_retriever(
     Parameters
     ----------
     init
-        Checkpoint to go on from, instead of the teacher's layers: one that was trained with the same data, seed and dimension, since
-        these make the directions that its vectors stand for.
+        Checkpoint to go on from, instead of the teacher's layers; its vectors keep the directions that they stand for.
     """
     check_inputs(prepared, corpus)
     folder = teacher_folder()
@@ -287,11 +316,13 @@ def train_retriever(
         passage_tokens=recipe.passage_tokens,
     )
     rng = random.Random(recipe.seed)
-    # the same for every run with this data and seed, so that a run that goes on from another one has its directions
     batches = [task.encode([passage(rng) for _ in range(64)], 128) for _ in range(_FIT_BATCHES)]
     batches += [task.encode(rng.choices(questions, k=64), 32) for _ in range(_FIT_BATCHES)]
-    teacher.fit(torch.cat([teacher.embed(batch) for batch in batches]), recipe.dimension)
-    if init is None:
+    embeddings = torch.cat([teacher.embed(batch) for batch in batches])
+    if init is not None:
+        teacher.align(embeddings, torch.cat([task.embed(batch) for batch in batches]))
+    else:
+        teacher.fit(embeddings, recipe.dimension)
         logger.info("squared error of the closed-form start: %.3f", fit_projection(model, teacher, batches))
     if compile_model:
         # at these lengths compiled eager attention is faster on a CPU than the fused kernel

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from lfqa.generation.prompt import PASSAGE_MARK
+from lfqa.generation.prompt import PASSAGE_MARK, RANK_MARKS
 
-SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", PASSAGE_MARK]
+SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", PASSAGE_MARK, *RANK_MARKS]
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 20_000) -> PreTrainedTokenizerFast:
@@ -38,7 +38,7 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 20_000) -> PreTraine
         pad_token="<pad>",
         unk_token="<unk>",
         mask_token="<mask>",
-        additional_special_tokens=[PASSAGE_MARK],
+        additional_special_tokens=[PASSAGE_MARK, *RANK_MARKS],
         model_max_length=512,
         clean_up_tokenization_spaces=False,
         model_input_names=["input_ids", "attention_mask"],
