@@ -44,6 +44,14 @@ RetrieverOption = Annotated[
 ]
 KOption = Annotated[int | None, typer.Option("-k", help="Passages to retrieve and show. [default: 6]", show_default=False)]
 IndexOption = Annotated[str | None, typer.Option("--index", help="An index made by `lfqa index add`, instead of the bundled corpus.")]
+EngineOption = Annotated[
+    Literal["embedded", "elasticsearch"] | None,
+    typer.Option(help="What searches: FAISS and Tantivy here, or an Elasticsearch server. [default: embedded]", show_default=False),
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", help="The Elasticsearch server, https://host:9200; credentials go into LFQA_ELASTICSEARCH_*."),
+]
 ProfileOption = Annotated[
     Literal["embedded", "hub"] | None,
     typer.Option(
@@ -118,10 +126,18 @@ def _quiet_transformers() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
+def _settings(**options: Any) -> Settings:
+    """Return the settings with what was given on the command line."""
+    settings = Settings(**{name: value for name, value in options.items() if value is not None})
+    if options.get("elasticsearch_url") and settings.engine != "elasticsearch":
+        raise ValueError("--url names an Elasticsearch server, which is asked only with --engine elasticsearch")
+    return settings
+
+
 def _pipeline(**options: Any) -> Pipeline:
     from lfqa.pipeline import Pipeline
 
-    pipeline = Pipeline(Settings(**{name: value for name, value in options.items() if value is not None}))
+    pipeline = Pipeline(_settings(**options))
     _quiet_transformers()
     with _progress() as tell:
         pipeline.progress = tell
@@ -154,6 +170,8 @@ def ask(
     shortest: Annotated[int | None, typer.Option("--min-tokens", help="Shortest answer, in tokens.", show_default=False)] = None,
     longest: Annotated[int | None, typer.Option("--max-tokens", help="Longest answer, in tokens.", show_default=False)] = None,
     index: IndexOption = None,
+    engine: EngineOption = None,
+    url: UrlOption = None,
     corpus: Annotated[str | None, typer.Option(help="A passage file, or a folder of Parquet files like wiki_snippets.")] = None,
     profile: ProfileOption = None,
     nearest: Annotated[
@@ -173,10 +191,13 @@ def ask(
         pipeline = _pipeline(
             retriever=retriever, k=k, generator=generator, runtime=runtime, decoding=decoding, beams=beams, temperature=temperature,
             top_p=top_p, seed=seed, min_answer_tokens=shortest, max_answer_tokens=longest, index=index, corpus=corpus, profile=profile,
+            engine=engine, elasticsearch_url=url,
         )  # fmt: skip
         near = next(iter(pipeline.nearest_question(question)), None) if nearest else None
         if as_json:
-            found = pipeline.ask(question).as_dict()
+            answer = pipeline.ask(question)
+            _print_notice(answer)
+            found = answer.as_dict()
             if nearest:
                 found["nearest"] = near.as_dict() if near else None
             typer.echo(json.dumps(found, ensure_ascii=False, indent=2))
@@ -197,7 +218,13 @@ def _stream(pipeline: Pipeline, question: str) -> None:
         elif isinstance(event, Finished):
             if terminal:
                 typer.echo("\n")
+            _print_notice(event.answer)
             _print_answer(event.answer)
+
+
+def _print_notice(answer: Answer) -> None:
+    if answer.notice:
+        typer.secho(f"lfqa: {answer.notice}", fg="yellow", err=True)
 
 
 def _print_answer(answer: Answer) -> None:
@@ -237,6 +264,8 @@ def compare(
     question: Annotated[str, typer.Argument(help="The question.")],
     k: KOption = None,
     index: IndexOption = None,
+    engine: EngineOption = None,
+    url: UrlOption = None,
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -246,7 +275,7 @@ def compare(
         from lfqa.types import Source, source_as_dict
 
         check_question(question, Settings().max_question_characters)
-        pipeline = _pipeline(k=k, index=index, profile=profile, generator="extract")
+        pipeline = _pipeline(k=k, index=index, engine=engine, elasticsearch_url=url, profile=profile, generator="extract")
         found = {
             name: pipeline.retrieve(question, pipeline.settings.with_options(retriever=name)) for name in ("dense", "sparse", "hybrid")
         }
@@ -277,6 +306,8 @@ def compare(
 def index_add(
     file: Annotated[Path, typer.Argument(help="JSON lines with passage_id, article_title, section_title, passage_text; .gz too.")],
     name: Annotated[str, typer.Option("--name", help="The index's name; an existing one is added to.")],
+    engine: EngineOption = None,
+    url: UrlOption = None,
     profile: ProfileOption = None,
 ) -> None:
     """Index the passages of FILE under NAME; a passage whose id is there already is replaced."""
@@ -287,18 +318,34 @@ def index_add(
 
         check_name(name)
         passages = list(read_passages(file))
-        given: dict[str, Any] = {"profile": profile} if profile else {}
-        pipeline = Pipeline(Settings(**given))
+        pipeline = Pipeline(_settings(engine=engine, elasticsearch_url=url, profile=profile))
         _quiet_transformers()
+        if pipeline.settings.engine == "elasticsearch":
+            from lfqa.engines import add_to_server
+
+            root = str(file.absolute())
+            with _progress() as tell:
+                manifest = add_to_server(
+                    pipeline.settings, name, [(root, passages)], [root], pipeline.encoder(), pipeline.catalog().model, tell
+                )
+            typer.echo(f"{name}: {manifest.passages} passages ({len(passages)} from {file})")
+            return
         with _progress() as tell:
             index = pipeline.catalog().add(name, passages, pipeline.encoder(), tell)
         typer.echo(f"{name}: {index.manifest.passages} passages ({len(passages)} from {file})")
 
 
 @index_app.command("list")
-def index_list() -> None:
+def index_list(engine: EngineOption = None, url: UrlOption = None) -> None:
     """List the indexes and their sizes."""
     with _clear_errors():
+        settings = _settings(engine=engine, elasticsearch_url=url)
+        if settings.engine == "elasticsearch":
+            from lfqa.engines import server_indexes
+
+            for name, manifest in server_indexes(settings).items():
+                typer.echo(f"{name}\t" + (manifest if isinstance(manifest, str) else f"{manifest.passages} passages"))
+            return
         catalog = _catalog()
         names = catalog.names()
         for name in names:
@@ -308,19 +355,33 @@ def index_list() -> None:
 
 
 @index_app.command("info")
-def index_info(name: Annotated[str, typer.Argument(help="The index's name.")]) -> None:
+def index_info(name: Annotated[str, typer.Argument(help="The index's name.")], engine: EngineOption = None, url: UrlOption = None) -> None:
     """Print the manifest of an index as JSON."""
     with _clear_errors():
         from dataclasses import asdict
 
+        settings = _settings(engine=engine, elasticsearch_url=url)
+        if settings.engine == "elasticsearch":
+            from lfqa.engines import server_manifest
+
+            typer.echo(json.dumps(asdict(server_manifest(settings, name)), indent=2))
+            return
         typer.echo(json.dumps(asdict(_catalog().info(name)), indent=2))
 
 
 @index_app.command("remove")
-def index_remove(name: Annotated[str, typer.Argument(help="The index's name.")]) -> None:
+def index_remove(
+    name: Annotated[str, typer.Argument(help="The index's name.")], engine: EngineOption = None, url: UrlOption = None
+) -> None:
     """Delete an index."""
     with _clear_errors():
-        _catalog().remove(name)
+        settings = _settings(engine=engine, elasticsearch_url=url)
+        if settings.engine == "elasticsearch":
+            from lfqa.engines import remove_from_server
+
+            remove_from_server(settings, name)
+        else:
+            _catalog().remove(name)
         typer.echo(f"{name}: removed")
 
 

@@ -6,30 +6,36 @@ import functools
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Generates
-from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lfqa.attribution import Attributor, content, coverage
 from lfqa.corpus.questions import questions_file
 from lfqa.digest import checkpoint_digest
+from lfqa.engines import ElasticEngine, stands_in
 from lfqa.generation import prompt as prompts
 from lfqa.generation.extract import extract_answer
 from lfqa.generation.protocol import Decoding, Generator
-from lfqa.indexing.build import Index, Progress
+from lfqa.indexing.build import Index, Manifest, Progress
 from lfqa.indexing.catalog import Catalog
 from lfqa.indexing.questions import QuestionIndex, question_index
 from lfqa.question import check_question
 from lfqa.retrieval.closeness import ScoredSpan, score_sentences
 from lfqa.retrieval.dense import Encoder, Vectors
+from lfqa.retrieval.elastic_client import ElasticProblem
+from lfqa.retrieval.elastic_index import ElasticManifest
 from lfqa.retrieval.search import search
 from lfqa.sentences import sentence_spans, split_sentences
 from lfqa.settings import Settings
 from lfqa.types import Answer, Event, Finished, Hit, NearestQuestion, Passage, Retrieved, Sentence, Source, StepFinished, StepStarted, Token
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 _SENTENCE_ENDS = (".", "!", "?")
 _REPEATED = 0.75  # share of a sentence's content words in an earlier one from which it is a repetition
@@ -64,6 +70,7 @@ class Pipeline:
         self.progress = progress
         self._kept: dict[tuple[Any, ...], Any] = {}
         self._lock = threading.RLock()
+        self._elastic = ElasticEngine()
 
     # what is loaded once
 
@@ -162,7 +169,7 @@ class Pipeline:
     def warm_up(self, settings: Settings | None = None) -> None:
         """Load everything that the first question would wait for."""
         chosen = settings or self.settings
-        self.index(chosen)
+        self._searched(chosen, lambda index: None)
         if chosen.generator == "bart":
             self.generator(chosen)
 
@@ -180,19 +187,46 @@ class Pipeline:
         return self._retrieve(check_question(question, chosen.max_question_characters), chosen)[0]
 
     def _retrieve(self, question: str, chosen: Settings) -> tuple[tuple[Hit, ...], Vectors]:
-        index, encoder = self.index(chosen), self.encoder(chosen)
-        vector = encoder.questions([question])[0]
-        hits = search(
-            question,
-            vector,
-            chosen.k,
-            retriever=chosen.retriever,
-            passages=index.passages,
-            dense=index.dense,
-            sparse=index.sparse,
-            rrf_constant=chosen.rrf_constant,
-        )
-        return hits, vector
+        vector = self.encoder(chosen).questions([question])[0]
+        return self._search(question, vector, chosen)[0], vector
+
+    def _search(self, question: str, vector: Vectors, chosen: Settings) -> tuple[tuple[Hit, ...], Manifest | ElasticManifest, str]:
+        """Return the passages found, the manifest of the index they are from, and a notice where that is not the one asked for."""
+
+        def ask(index: Any) -> tuple[Hit, ...]:
+            return search(
+                question,
+                vector,
+                chosen.k,
+                retriever=chosen.retriever,
+                passages=index.passages,
+                dense=index.dense,
+                sparse=index.sparse,
+                rrf_constant=chosen.rrf_constant,
+            )
+
+        return self._searched(chosen, ask)
+
+    def _searched(self, chosen: Settings, use: Callable[[Any], Result]) -> tuple[Result, Manifest | ElasticManifest, str]:
+        """Return what `use` makes of the index that answers, its manifest, and a notice where that is not the one asked for."""
+        if chosen.engine == "embedded":
+            index = self.index(chosen)
+            return use(index), index.manifest, ""
+        try:
+            return self._elastic.ask(chosen, self.catalog(chosen).model, lambda elastic: (use(elastic.asked()), elastic.manifest, ""))
+        except ElasticProblem as problem:
+            index = self._instead(chosen, problem)
+            notice = f"The Elasticsearch server {problem.short}; the index kept here was searched instead."
+            return use(index), index.manifest, notice
+
+    def _instead(self, chosen: Settings, problem: ElasticProblem) -> Index:
+        """Return the embedded index that stands in for a server, where there is one; else raise `problem`."""
+        if stands_in(chosen, self.catalog(chosen).names()):
+            try:
+                return self.index(chosen)
+            except (ValueError, OSError) as error:
+                logger.warning("nor can the embedded index answer: %s", error)
+        raise problem
 
     def nearest_question(self, question: str, k: int = 1, settings: Settings | None = None) -> tuple[NearestQuestion, ...]:
         """Return the `k` answered questions of the corpus most like `question`, the nearest first; none where it has none.
@@ -242,11 +276,12 @@ class Pipeline:
 
         yield StepStarted("retrieve")
         with _timed(timings, "retrieve"):
+            vector = self.encoder(chosen).questions([question])[0]
             if passages is None:
-                hits, vector = self._retrieve(question, chosen)
+                hits, manifest, notice = self._search(question, vector, chosen)
             else:
                 hits = tuple(Hit(passage, rank) for rank, passage in enumerate(passages, start=1))
-                vector = self.encoder(chosen).questions([question])[0]
+                _, manifest, notice = self._searched(chosen, lambda index: None)
         yield StepFinished("retrieve", timings["retrieve"])
 
         yield StepStarted("read")
@@ -290,7 +325,8 @@ class Pipeline:
             abstained = prompts.NO_ANSWER in written or not any(sentence.supported for sentence in sentences)
         yield StepFinished("cite", timings["cite"])
         timings["total"] = sum(timings.values())
-        yield Finished(_answer(question, sentences, sources, abstained, timings, {**chosen.reproduction(), **self._made_with(chosen)}))
+        made = {**chosen.reproduction(), **self._made_with(chosen, manifest), "engine": "embedded" if notice else chosen.engine}
+        yield Finished(replace(_answer(question, sentences, sources, abstained, timings, made), notice=notice))
 
     def _prompt(
         self,
@@ -307,8 +343,7 @@ class Pipeline:
         fill = prompts.sentence_prompt if chosen.prompt_style == "sentences" else prompts.passage_prompt
         return fill(question, texts, generator.count, chosen.source_tokens)
 
-    def _made_with(self, chosen: Settings) -> dict[str, Any]:
-        manifest = self.index(chosen).manifest
+    def _made_with(self, chosen: Settings, manifest: Manifest | ElasticManifest) -> dict[str, Any]:
         made: dict[str, Any] = {"corpus_revision": manifest.corpus, "retriever_revision": manifest.model, "index": chosen.index}
         if chosen.generator == "bart":
             made["generator_revision"] = _generator_revision(chosen.generator_model, chosen.cache)

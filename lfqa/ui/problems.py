@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from lfqa.hub import HubUnavailable
 from lfqa.question import QuestionError
+from lfqa.retrieval.elastic_client import ElasticProblem
 from lfqa.settings import describe
 from lfqa.ui.render import problem_html
 
@@ -34,6 +35,13 @@ def explain(error: Exception) -> Problem:
         return Problem("This can not be asked", str(error))
     if isinstance(error, ValidationError):
         return Problem("These settings do not fit together", describe(error), "Change them, and ask again.")
+    if isinstance(error, ElasticProblem):
+        # the whole of it, with the address, is in the log and the operator's business
+        return Problem(
+            "The search server can not be used",
+            f"The Elasticsearch server {error.short}, and there is no index here that could be searched instead.",
+            "Choose another search engine in the settings where there is one, or try again in a minute.",
+        )
     if isinstance(error, HubUnavailable):
         return Problem("A model or data set is not on this machine", str(error))
     if isinstance(error, FileNotFoundError):

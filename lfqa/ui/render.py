@@ -10,6 +10,7 @@ from lfqa.ui.markup import Span, escape, isolated, marked, tidy_spans
 STEPS = {"retrieve": "Retrieve", "read": "Read", "write": "Write", "cite": "Cite"}
 RETRIEVERS = {"dense": "Dense", "sparse": "BM25", "hybrid": "Hybrid"}
 WRITERS = {"bart": "BART", "extract": "Extract"}
+ENGINES = {"embedded": "Embedded", "elasticsearch": "Elasticsearch"}
 _LONG_WORD = 24  # characters; a longer one may break, or a phone would scroll sideways
 
 
@@ -72,9 +73,11 @@ def answer_html(answer: Answer, uid: str = "answer") -> str:
     uid
         Sets the element ids of this answer apart from those of another one on the same page.
     """
+    notice = note_html(answer.notice) if answer.notice else ""
     if answer.abstained:
         said = answer.answer.removeprefix("No answer: ")
         return (
+            f"{notice}"
             '<section class="lfqa-answer lfqa-abstained" aria-label="Answer"><h3>No answer</h3>'
             f"<p>{escape(said[:1].upper() + said[1:])}</p></section>"
         )
@@ -90,7 +93,7 @@ def answer_html(answer: Answer, uid: str = "answer") -> str:
                 evidence.append(_evidence_html(hit, citation, sentence, name))
         sentences.append(_sentence_html(sentence, marks))
     return (
-        f'<section class="lfqa-answer" aria-label="Answer"><p dir="auto">{" ".join(sentences)}</p>'
+        f'{notice}<section class="lfqa-answer" aria-label="Answer"><p dir="auto">{" ".join(sentences)}</p>'
         f"{_tally_html(answer.sentences)}{''.join(evidence)}</section>"
     )
 

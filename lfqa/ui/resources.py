@@ -54,10 +54,13 @@ class Engine:
     def _load(self) -> None:
         try:
             settings = Settings()
+            from lfqa.engines import stands_in
             from lfqa.pipeline import Pipeline
 
             pipeline = Pipeline(settings, self._tell)
-            pipeline.index()
+            pipeline.encoder()
+            if settings.engine == "embedded" or stands_in(settings, pipeline.catalog().names()):
+                pipeline.index()
             try:
                 pipeline.question_index()
             except Exception as error:  # the page does without

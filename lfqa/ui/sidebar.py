@@ -8,10 +8,11 @@ import streamlit as st
 
 from lfqa.settings import Settings
 from lfqa.ui.problems import Problem
-from lfqa.ui.render import RETRIEVERS, WRITERS
+from lfqa.ui.render import ENGINES, RETRIEVERS, WRITERS
 
 _DECODINGS = {"greedy": "Greedy", "beam": "Beam", "sample": "Sample"}
 _NAMES = {
+    "engine": "search engine",
     "retriever": "retriever",
     "k": "passages",
     "generator": "writer",
@@ -35,6 +36,10 @@ def choose(base: Settings, writer_problem: Problem | None = None, with_retriever
         Why BART can not be had.
     with_retriever
         Whether one retriever is chosen; the compare page uses all.
+
+    Notes
+    -----
+    The search engine is chosen among what the host set up: no server's address or credentials can be given here.
     """
     chosen: dict[str, Any] = {}
     with st.sidebar:
@@ -44,6 +49,12 @@ def choose(base: Settings, writer_problem: Problem | None = None, with_retriever
                 "Retriever", ["hybrid", "dense", "sparse"], default=base.retriever, required=True, format_func=RETRIEVERS.__getitem__,
                 key="set_retriever", persist_state="session",
                 help="Dense compares meanings (RetriBERT vectors), BM25 compares words, hybrid fuses both lists by rank.",
+            )  # fmt: skip
+        if base.elasticsearch_url:
+            chosen["engine"] = st.segmented_control(
+                "Search engine", list(ENGINES), default=base.engine, required=True, format_func=ENGINES.__getitem__, key="set_engine",
+                persist_state="session",
+                help="Embedded searches here, with FAISS and Tantivy. Elasticsearch is the server that this page's host has set up.",
             )  # fmt: skip
         chosen["k"] = st.slider(
             "Passages", 1, max(20, base.k), base.k, key="set_k", persist_state="session", help="How many passages are found and shown."
@@ -89,7 +100,8 @@ def _writing(base: Settings) -> dict[str, Any]:
 
 def summary(settings: Settings) -> str:
     """Return the settings of an answer in one line."""
-    parts = [RETRIEVERS[settings.retriever], f"{settings.k} passages" if settings.k > 1 else "1 passage", WRITERS[settings.generator]]
+    parts = [ENGINES[settings.engine]] if settings.engine != "embedded" else []
+    parts += [RETRIEVERS[settings.retriever], f"{settings.k} passages" if settings.k > 1 else "1 passage", WRITERS[settings.generator]]
     if settings.generator == "extract":
         parts.append(f"{settings.extract_sentences} sentences" if settings.extract_sentences > 1 else "1 sentence")
     else:
@@ -110,7 +122,7 @@ def differences(made: Settings, now: Settings) -> list[str]:
 def _matters(field: str, made: Settings, now: Settings) -> bool:
     if field == "extract_sentences":
         return made.generator == now.generator == "extract"
-    if field in ("retriever", "k", "generator"):
+    if field in ("engine", "retriever", "k", "generator"):
         return True
     if made.generator != now.generator or now.generator == "extract":
         return False
@@ -122,5 +134,5 @@ _DRAWN = ("beams", "temperature", "top_p", "seed")
 
 
 def _word(field: str, value: Any) -> str:
-    words: dict[str, dict[str, str]] = {"retriever": RETRIEVERS, "generator": WRITERS, "decoding": _DECODINGS}
+    words: dict[str, dict[str, str]] = {"engine": ENGINES, "retriever": RETRIEVERS, "generator": WRITERS, "decoding": _DECODINGS}
     return words.get(field, {}).get(value, str(value))
