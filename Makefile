@@ -1,4 +1,4 @@
-# make run | test | bench | train DATA=FOLDER | lint | clean
+# make run | test | bench | eval | train DATA=FOLDER | lint | clean
 # Each target makes .venv with what it needs; only Python 3.11, pip and make have to be there.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test bench train lint clean
+.PHONY: run test bench eval train lint clean
 
 run: $(VENV)/.run
 	$(BIN)/lfqa serve --port $(PORT)
@@ -20,6 +20,9 @@ test: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m tests.bench
+
+eval: $(VENV)/.eval
+	$(BIN)/lfqa eval --out evaluation
 
 train: $(VENV)/.train
 	@test -n "$(DATA)" || { echo "usage: make train DATA=FOLDER (README: Training says what the folder holds)"; exit 2; }
@@ -44,6 +47,10 @@ $(VENV)/.run: requirements.txt pyproject.toml
 
 $(VENV)/.train: $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --editable '.[train]'
+	touch $@
+
+$(VENV)/.eval: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --editable '.[eval]'
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.run

@@ -15,7 +15,7 @@ from lfqa.attribution import content
 from lfqa.retrieval.closeness import ScoredSpan
 from lfqa.types import Passage
 
-WORD_WEIGHT = 0.3
+WORD_WEIGHT = 0.25
 """What sharing the question's words counts, beside a cosine of 1."""
 
 ENOUGH_WORDS = 3

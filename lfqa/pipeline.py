@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lfqa.answerable import Evidence, answerability, gather
 from lfqa.attribution import Attributor, content, coverage
 from lfqa.corpus.questions import questions_file
 from lfqa.digest import checkpoint_digest
@@ -245,6 +246,20 @@ class Pipeline:
         index = self.question_index(chosen)
         return () if index is None else index.nearest(self.encoder(chosen).questions([question])[0], k)
 
+    def evidence(self, question: str, settings: Settings | None = None) -> Evidence:
+        """Return what the passages found have to do with `question`: what decides whether an answer is written.
+
+        Raises
+        ------
+        QuestionError
+            When the text can not be asked.
+        """
+        chosen = settings or self.settings
+        question = check_question(question, chosen.max_question_characters)
+        hits, vector = self._retrieve(question, chosen)
+        passages = [hit.passage for hit in hits]
+        return gather(question, passages, score_sentences(vector, passages, self.encoder(chosen)))
+
     def ask(self, question: str, settings: Settings | None = None, passages: Sequence[Passage] | None = None) -> Answer:
         """Return the answer to `question`, from `passages` where they are given, else from those found.
 
@@ -288,8 +303,7 @@ class Pipeline:
         with _timed(timings, "read"):
             texts = [hit.passage for hit in hits]
             scored = score_sentences(vector, texts, self.encoder(chosen))
-            closest = max((score for spans in scored for *_, score in spans), default=0.0)
-            answerable = bool(hits) and closest >= chosen.answerable_threshold
+            answerable = bool(hits) and answerability(gather(question, texts, scored)) >= chosen.answerable_threshold
             generator = self.generator(chosen) if chosen.generator == "bart" and answerable else None
             prompt = self._prompt(question, hits, scored, chosen, generator) if generator else None
         written: str = ""

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     extract_sentences: int = Field(3, ge=1, le=8, description="Sentences of the `extract` generator.")
 
     support_threshold: float = Field(0.6, gt=0, le=1, description="Support score from which a sentence counts as supported.")
-    answerable_threshold: float = Field(0.6, ge=0, le=1, description="No answer when no sentence found is as close to the question.")
+    answerable_threshold: float = Field(0.64, ge=0, le=1, description="No answer when the sentences found answer the question less.")
     nearest_threshold: float = Field(0.7, ge=0, le=1, description="Similarity below which the nearest answered question is called far.")
     max_question_characters: int = Field(1000, ge=10)
 

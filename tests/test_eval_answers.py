@@ -53,6 +53,39 @@ def test_answers_are_measured_by_hand() -> None:
     assert report["repeated"] == 0.0
 
 
+def test_citations_are_measured_by_hand() -> None:
+    other = passage(3, "Wolves howl at night.")
+    sources = (*SOURCES, Source(Hit(other, 2), ((0, 5),)))
+    both = (Sentence("The tide rises twice a day.", True, CITATION), Sentence("Wolves howl.", True, (Citation("p-3", 0.9, 0, 21),)))
+    two = Answer("q", "The tide rises twice a day. Wolves howl.", False, both, sources)
+    tasks = [
+        replace(TASK, gold=("p-1", "p-9")),
+        replace(TASK, gold=("p-1", "p-9")),
+        replace(TASK, gold=("p-3",)),
+        replace(TASK, gold=("a", "b")),
+    ]
+    report = measure_answers(tasks, [two, GOOD, two, ABSTAINED])
+    assert report["citation_precision"] == 1.0
+    assert report["citation_recall"] == pytest.approx(2.5 / 3, abs=1e-4), "one of two sentences of the second answer has none"
+    assert report["supported"] == pytest.approx(5 / 6, abs=1e-4)
+    assert report["cited_gold"] == 0.6, "1 of 2, 1 of 1 and 1 of 2"
+    assert report["cites_two"] == 0.5, "the first of the two answers whose reference names two passages"
+    assert not {"cited_gold", "cites_two"} & set(measure_answers([TASK], [two])), "nothing is known about their passages"
+
+
+def test_the_figures_are_those_that_are_promised() -> None:
+    wanted = "rouge1 rouge2 rougeL words supported citation_precision citation_recall abstained copied_5grams repeated".split()
+    assert set(wanted) <= set(measure_answers([TASK], [GOOD]))
+
+
+def test_a_question_that_can_not_be_asked_counts_as_abstained(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
+    tasks = [AnswerTask("<b>why</b>", ("x",)), AnswerTask("How do people make chocolate?", ("From cacao.",))]
+    refused, given = answer_all(tasks, pipeline, pipeline.settings)
+    assert refused.abstained and not given.abstained
+    assert "counted as abstained: '<b>why</b>'" in caplog.text
+    assert measure_answers(tasks, [refused, given])["abstained"] == 0.5
+
+
 def test_only_abstentions_leave_zeros() -> None:
     report = measure_answers([TASK], [ABSTAINED])
     assert report["abstained"] == 1.0
@@ -102,9 +135,13 @@ def test_tasks_are_read_with_and_without_passages(tmp_path: Path) -> None:
     ("records", "message"),
     [
         ([], "holds no questions"),
+        ([{"question": 7, "answers": ["x"]}], "line 1: question must be a text that is not empty, not 7"),
+        ([{"question": "q", "answers": ["x"], "passages": {"text": "t"}}], "line 1: passages must be a list, not dict"),
+        ([{"question": "q", "answers": ["x"], "passages": ["t"]}], "line 1: a passage is an object"),
+        ([{"question": "q", "answers": ["x"], "passages": [{"text": " "}]}], "line 1: a passage is an object"),
         ([{"answers": ["x"]}], "line 1: 'question' is missing"),
         ([{"question": "q", "answers": ["x"]}, {"question": "q"}], "line 2: 'answers' is missing"),
-        ([{"question": "q", "answers": ["x"], "passages": [{"title": "t"}]}], "'text' is missing"),
+        ([{"question": "q", "answers": ["x"], "passages": [{"title": "t"}]}], "a passage is an object with a title and a text"),
         ([{"question": "q", "answers": "one text"}], "answers must be a list of at least one text, not 'one text'"),
         ([{"question": "q", "answers": []}], "answers must be a list"),
         (["{"], "line 1: not JSON"),
@@ -120,7 +157,7 @@ def test_the_corpus_questions_of_a_split_are_tasks_without_passages() -> None:
     path = ASSETS / "corpus" / "questions.jsonl"
     tasks = corpus_tasks(path)
     assert "How do people make chocolate?" in [task.question for task in tasks]
-    assert all(task.references[0] and not task.passages for task in tasks)
+    assert all(task.references[0] and task.gold and not task.passages for task in tasks)
     assert len(corpus_tasks(path, "train")) > len(tasks)
     with pytest.raises(ValueError, match=r"no questions of the split 'dev'; there are \['test', 'train', 'validation'\]"):
         corpus_tasks(path, "dev")

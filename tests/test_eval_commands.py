@@ -10,6 +10,10 @@ import pytest
 from typer.testing import CliRunner
 
 from lfqa.cli import app
+from lfqa.evaluation.table import BEGIN, END
+from lfqa.pipeline import Pipeline
+from lfqa.settings import Settings
+from tests.helpers import HAS_GENERATOR, NO_GENERATOR, passage
 from tests.training_helpers import prose
 
 QUESTION = "How does the tide keep the people of the valley warm?"
@@ -53,19 +57,47 @@ def test_retrieval_is_reported_as_a_table_of_one_domain(retrieval_file: Path) ->
     assert result.stdout.count("1.000") >= 15
 
 
-def test_answers_of_both_writers_and_baselines_are_reported(
-    answers_file: Path, tiny_bart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_passages_are_looked_for_in_an_index(tmp_path: Path, pipeline: Pipeline) -> None:
+    path = tmp_path / "ids.jsonl"
+    path.write_text('{"question": "How often does the tide rise?", "passage_ids": ["p-7"]}', encoding="utf-8")
+    pipeline.catalog().add("tides", [passage(7, prose("tide"), "Tide"), passage(8, prose("wolf"), "Wolf")], pipeline.encoder())
+    found = invoke("retrieval", path, "--index", "tides", "--json")
+    assert found.exit_code == 0, found.output
+    report = json.loads(found.stdout)
+    assert report["hybrid"] == {"recall@1": 1.0, "recall@5": 1.0, "recall@10": 1.0, "recall@100": 1.0, "mrr@10": 1.0}
+    assert "1 questions, 2 passages" in found.stderr
+    elsewhere = invoke("retrieval", path)
+    assert elsewhere.exit_code == 2
+    assert "lacks ['p-7']" in elsewhere.stderr.replace("\n", " ")
+
+
+def test_the_corpus_own_questions_are_the_default() -> None:
+    result = invoke("retrieval", "--limit", 2, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["hybrid"]["recall@100"] == 1.0
+    assert result.stderr.startswith("2 questions, ")
+
+
+def test_texts_of_a_file_are_not_looked_for_in_an_index(retrieval_file: Path) -> None:
+    result = invoke("retrieval", retrieval_file, "--index", "tides")
+    assert result.exit_code == 2
+    assert "brings the texts to search itself" in result.stderr
+
+
+def test_answers_and_baselines_are_reported(answers_file: Path, tiny_bart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LFQA_GENERATOR_MODEL", str(tiny_bart))
     out = tmp_path / "written.jsonl"
     result = invoke("answers", answers_file, "--limit", 1, "--out", out, "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
-    assert list(report) == ["bart", "extract", "passage", "first_three"]
-    assert list(report["bart"]) == list(report["extract"])
-    assert report["extract"]["abstained"] == 0
-    assert report["extract"]["supported"] == 1.0
-    assert 0 < report["first_three"]["rougeL"] <= 1
+    figures = "rouge1 rouge2 rougeL words sentences supported citation_precision citation_recall abstained copied_5grams repeated".split()
+    assert list(report) == [*figures, "questions", "generator", "baselines"]
+    assert (report["questions"], report["generator"]) == (1, "bart")
+    assert list(report["baselines"]) == ["extract", "passage", "first_three"]
+    assert list(report["baselines"]["extract"]) == figures
+    assert report["baselines"]["extract"]["abstained"] == 0
+    assert report["baselines"]["extract"]["supported"] == 1.0
+    assert 0 < report["baselines"]["first_three"]["rougeL"] <= 1
     (line,) = out.read_text(encoding="utf-8").splitlines()
     written = json.loads(line)
     assert written["question"] == QUESTION
@@ -73,10 +105,74 @@ def test_answers_of_both_writers_and_baselines_are_reported(
     assert written["settings"]["generator"] == "bart"
 
 
+def test_one_writer_is_reported_as_a_table(answers_file: Path, tmp_path: Path) -> None:
+    result = invoke("answers", answers_file, "--generator", "extract", "--out", tmp_path / "new" / "written.jsonl")
+    assert result.exit_code == 0, result.output
+    assert all(name in result.stdout for name in ("extract", "first_three", "citation_recall", "copied_5grams"))
+    assert "bart" not in result.stdout
+    assert len((tmp_path / "new" / "written.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_the_probe_is_reported_by_condition() -> None:
+    result = invoke("probe", "--generator", "extract", "--limit", 2, "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert list(report) == ["retrieved", "random", "none", "random, ungated"]
+    assert report["retrieved"]["same"] == 1.0
+    assert report["random"]["abstained"] == report["none"]["abstained"] == 1.0
+    assert invoke("probe", "--generator", "extract", "--limit", 1, "--seed", 3).stdout.count("supported_by_retrieved") == 1
+
+
+@pytest.fixture
+def unanswerable(tmp_path: Path) -> Path:
+    path = tmp_path / "unanswerable.jsonl"
+    asked = ["Who won the chess olympiad of 1986?", "How is ruby chocolate different from milk chocolate?"]
+    path.write_text("".join(json.dumps({"question": q, "split": "test"}) + "\n" for q in asked), encoding="utf-8")
+    return path
+
+
+def test_abstention_is_reported_and_its_threshold_chosen(unanswerable: Path) -> None:
+    result = invoke("abstention", "--unanswerable", unanswerable, "--limit", 3, "--json")
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
+    assert (report["answerable"], report["unanswerable"]) == (3, 2)
+    assert report["threshold"] == Settings().answerable_threshold
+    assert report["auroc"]["value"] > 0.5
+    assert report["curve"][-1]["refused"] == 1.0
+    fitted = invoke("abstention", "--unanswerable", unanswerable, "--limit", 3, "--fit")
+    assert fitted.exit_code == 0, fitted.output
+    assert "3 answerable and 2 unanswerable questions, AUROC" in fitted.stdout
+    assert "weight of shared words" in fitted.stdout and "(fitted to this split): refuses 0.0% of the answerable" in fitted.stdout
+    assert "has no questions of the split 'train'" in invoke("abstention", "--unanswerable", unanswerable, "--split", "train").stderr
+
+
+@pytest.mark.skipif(not HAS_GENERATOR, reason=NO_GENERATOR)
+def test_without_a_command_everything_is_measured_and_written(unanswerable: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report"
+    result = invoke("--unanswerable", unanswerable, "--limit", 1, "--out", out, "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == json.loads((out / "report.json").read_text(encoding="utf-8"))
+    assert (out / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    shown = invoke("table", out / "report.json")
+    assert shown.exit_code == 0
+    assert "| RetriBERT |" in shown.stdout
+
+
+def test_a_table_is_put_between_the_marks_of_a_file(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"a\n{BEGIN}\n{END}\nb\n", encoding="utf-8")
+    assert invoke("table", "--write", page).exit_code == 0
+    assert page.read_text(encoding="utf-8") == f"a\n{BEGIN}\n{invoke('table').stdout}{END}\nb\n"
+    page.write_text("no marks", encoding="utf-8")
+    assert invoke("table", "--write", page).exit_code == 2
+    assert page.read_text(encoding="utf-8") == "no marks"
+    assert invoke("table", tmp_path / "absent.json").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("command", "line", "message"),
     [
-        ("retrieval", '{"question": "q"}', "line 1: neither paragraph and questions"),
+        ("retrieval", '{"question": "q"}', "line 1: neither of {paragraph, questions}"),
         ("retrieval", "", "holds no questions"),
         ("answers", '{"question": "q"}', "line 1: 'answers' is missing"),
         ("answers", "nonsense", "line 1: not JSON"),

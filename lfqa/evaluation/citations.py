@@ -1,8 +1,8 @@
 """Citation precision and recall in the sense of ALCE (Gao et al. 2023, "Enabling large language models to generate text with citations").
 
-The judge of "supports" is the project's own attribution, on the cited spans, not on whole passages. Since the same judge chose the
-citations, precision says little more than that it is consistent, and recall equals the share of sentences supported, as long as each
-citation supports its sentence alone. `cited_gold` needs no judge.
+The judge of "supports" is the rule of `lfqa.attribution`, applied to the cited spans and not to whole passages. That rule chose the
+citations too, so both figures say that an answer is consistent rather than that it is right: precision stays near 1, and recall near the
+share of sentences supported. `cited_gold` needs no judge.
 """
 
 from __future__ import annotations
