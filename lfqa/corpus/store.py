@@ -7,7 +7,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -158,17 +158,26 @@ class PassageWriter:
         self._schema = pyarrow.schema([(name, getattr(pyarrow, kind)()) for name, kind in _COLUMNS.items()])
         self._file = pyarrow.OSFile(str(folder / _DATA), "wb")
         self._stream = pyarrow.ipc.new_stream(self._file, self._schema)
+        self._waiting: list[Passage] = []
 
     def add(self, passages: Iterable[Passage]) -> None:
-        """Append passages."""
+        """Append passages; the file does not depend on how many at a time."""
+        for batch in batched(chain(self._waiting, passages), _BATCH):
+            self._waiting = batch
+            if len(batch) == _BATCH:
+                self._flush()
+
+    def _flush(self) -> None:
         import pyarrow
 
-        for batch in batched(passages, _BATCH):
-            columns = [[getattr(passage, name) for passage in batch] for name in _COLUMNS]
-            self._stream.write_batch(pyarrow.record_batch(columns, schema=self._schema))
+        columns = [[getattr(passage, name) for passage in self._waiting] for name in _COLUMNS]
+        self._stream.write_batch(pyarrow.record_batch(columns, schema=self._schema))
+        self._waiting = []
 
     def close(self) -> None:
         """Finish the store."""
+        if self._waiting:
+            self._flush()
         self._stream.close()
         self._file.close()
         # the two files beside the data that make it a data set for `datasets.load_from_disk`

@@ -1,0 +1,1 @@
+"""Readers, one module a file format: bytes or text in, documents out."""
