@@ -1,4 +1,4 @@
-"""The command line: ``lfqa ask | index | compare | eval | train | serve``."""
+"""The command line: ``lfqa ask | index | compare | corpus | eval | train | serve``."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from lfqa import __version__
+from lfqa.cli_corpus import corpus_app
 from lfqa.evaluation.commands import eval_app
 from lfqa.settings import Settings, describe
 from lfqa.training.commands import train_app
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 index_app = typer.Typer(help="Make, list and remove indexes of your own passages.", no_args_is_help=True)
 app.add_typer(index_app, name="index")
+app.add_typer(corpus_app, name="corpus")
 app.add_typer(train_app, name="train")
 app.add_typer(eval_app, name="eval")
 
