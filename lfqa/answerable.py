@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lfqa.attribution import content
 from lfqa.retrieval.closeness import ScoredSpan
 from lfqa.types import Passage
+from lfqa.wording import content
 
 WORD_WEIGHT = 0.25
 """What sharing the question's words counts, beside a cosine of 1."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lfqa.corpus.check import UNSUPPORTED, Report, check_corpus, read_corpus
+from lfqa.corpus.check import SUPPORTED_AT, UNSUPPORTED, Report, check_corpus, read_corpus
 from lfqa.settings import ASSETS
 
 corpus_app = typer.Typer(help="Check a corpus of passages and questions.", no_args_is_help=True)
@@ -29,7 +30,7 @@ def check(
     try:
         from lfqa.attribution import attribute
 
-        report = check_corpus(read_corpus(folder), attribute, unsupported)
+        report = check_corpus(read_corpus(folder), functools.partial(attribute, threshold=SUPPORTED_AT), unsupported)
     except (ValueError, OSError) as error:
         typer.secho(f"lfqa: {error}", fg="red", err=True)
         raise typer.Exit(2) from None

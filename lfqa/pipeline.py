@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lfqa.answerable import Evidence, answerability, gather
-from lfqa.attribution import Attributor, content, coverage
+from lfqa.attribution import Attributor
 from lfqa.corpus.questions import questions_file
 from lfqa.digest import checkpoint_digest
 from lfqa.engines import ElasticEngine, stands_in
@@ -33,6 +33,7 @@ from lfqa.retrieval.search import search
 from lfqa.sentences import sentence_spans, split_sentences
 from lfqa.settings import Settings
 from lfqa.types import Answer, Event, Finished, Hit, NearestQuestion, Passage, Retrieved, Sentence, Source, StepFinished, StepStarted, Token
+from lfqa.wording import content, coverage
 
 logger = logging.getLogger(__name__)
 

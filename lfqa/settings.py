@@ -14,7 +14,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from lfqa.types import SUPPORTED_AT
+
 RetrieverName = Literal["dense", "sparse", "hybrid"]
+FusionName = Literal["rrf", "scores", "interleave"]
 GeneratorName = Literal["bart", "extract"]
 EngineName = Literal["embedded", "elasticsearch"]
 RuntimeName = Literal["ctranslate2", "transformers"]
@@ -90,7 +93,7 @@ class Settings(BaseSettings):
     no_repeat_ngram: int = Field(0, ge=0, le=20, description="Token runs that may not come twice; breaks rare words.")
     extract_sentences: int = Field(3, ge=1, le=8, description="Sentences of the `extract` generator.")
 
-    support_threshold: float = Field(0.6, gt=0, le=1, description="Support score from which a sentence counts as supported.")
+    support_threshold: float = Field(SUPPORTED_AT, gt=0, le=1, description="Support score from which a sentence counts as supported.")
     answerable_threshold: float = Field(0.64, ge=0, le=1, description="No answer when the sentences found answer the question less.")
     nearest_threshold: float = Field(0.7, ge=0, le=1, description="Similarity below which the nearest answered question is called far.")
     max_question_characters: int = Field(1000, ge=10)

@@ -57,6 +57,10 @@ class Hit:
     fused_score: float | None = None
 
 
+SUPPORTED_AT = 0.5
+"""Default of the support score from which a span of a passage supports a sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Citation:
     """One or two consecutive sentences of a passage that support a sentence of the answer.
@@ -64,7 +68,7 @@ class Citation:
     Attributes
     ----------
     score
-        Share of what the sentence says that the span holds, 0 to 1.
+        How surely the span bears the sentence out, 0 to 1; 1 where it says it word for word.
     start, end
         Characters of the passage's text.
     """

@@ -88,15 +88,15 @@ def test_the_judge_reads_the_cited_span_only() -> None:
 def test_the_judge_has_the_threshold_that_the_answer_was_made_with() -> None:
     half = Sentence("The tide rises twice a day under clouds of steam.", True, (Citation("p-1", 0.9, 0, 47),))
     sources = (Source(Hit(TIDE, 1), ((0, 47),)),)
-    assert not supported_by(half.text, [TIDE], 0.3), "too much of it is made up, whatever the threshold"
-    most = Sentence("The tide rises twice a day because the white Moon.", True, half.citations)
-    lenient, strict = (Answer("q", "x", False, (most,), sources, {}, {"support_threshold": at}) for at in (0.6, 0.99))
+    assert not supported_by(half.text, [TIDE], 0.01), "too much of it is made up, whatever the threshold"
+    most = Sentence("Twice a day the tide rises again.", True, half.citations)
+    lenient, strict = (Answer("q", "x", False, (most,), sources, {}, {"support_threshold": at}) for at in (0.2, 0.999))
     assert citation_scores(lenient) == (1.0, 1.0)
     assert citation_scores(strict) == (0.0, 0.0)
 
 
 def test_the_judge_takes_texts_together() -> None:
-    claim = "The tide rises twice a day and wolves howl at night."
+    claim = "The tide rises twice a day, and wolves howl at night."
     assert supported_by(claim, [TIDE, WOLF])
     assert not supported_by(claim, [TIDE])
     assert not supported_by("The tide rises 7 times a day.", [TIDE, WOLF])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import math
@@ -16,14 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from lfqa.attribution import attribute
+from lfqa import attribution
 from lfqa.cli import app
-from lfqa.corpus.check import PASSAGES, QUESTIONS, UNANSWERABLE, Report, check_corpus, read_corpus
+from lfqa.corpus.check import PASSAGES, QUESTIONS, SUPPORTED_AT, UNANSWERABLE, Report, check_corpus, read_corpus
 from lfqa.corpus.links import links
 from lfqa.corpus.near import near_pairs, shingles
 from tests.helpers import ASSETS
 
 CORPUS = ASSETS / "corpus"
+attribute = functools.partial(attribution.attribute, threshold=SUPPORTED_AT)
 TOPICS = ("honey", "tides", "mushrooms")
 """One of each split, with questions that no passage answers near the first two."""
 

@@ -86,10 +86,12 @@ def files(place: str) -> list[Path]:
         ("digest.py", ()),
         ("retribert", ("retribert",)),
         ("corpus", ("types", "corpus", "sentences", "hub")),
-        ("retrieval", ("types", "corpus", "retribert", "retrieval", "sentences")),
+        ("retrieval", ("types", "corpus", "retribert", "retrieval", "sentences", "wording")),
         ("indexing", ("types", "corpus", "retrieval", "indexing")),
         ("generation", ("types", "generation", "digest")),
-        ("attribution.py", ("types", "sentences")),
+        ("wording.py", ()),
+        ("evidence.py", ("types", "sentences", "wording")),
+        ("attribution.py", ("types", "sentences", "wording", "evidence")),
     ],
 )
 def test_arrows_go_one_way(place: str, allowed: tuple[str, ...]) -> None:

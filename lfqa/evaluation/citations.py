@@ -10,24 +10,16 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Collection, Sequence
 
-from lfqa.attribution import MADE_UP_AT_MOST, SUPPORTED_AT, Content, content, support
-from lfqa.types import Answer, Passage
+from lfqa.attribution import Attributor
+from lfqa.types import SUPPORTED_AT, Answer, Passage
 
 Judge = Callable[[str, Sequence[Passage]], bool]
 """Says whether a sentence is supported by texts taken together."""
 
 
 def supported_by(sentence: str, evidence: Sequence[Passage], threshold: float = SUPPORTED_AT) -> bool:
-    """Say whether `evidence`, taken together, supports `sentence` by the rule of `lfqa.attribution`."""
-    claim = content(sentence)
-    parts = [content(text) for passage in evidence for text in (passage.article_title, passage.passage_text)]
-    union = Content(
-        {key: weight for part in parts for key, weight in part.weights.items()},
-        frozenset(key for part in parts for key in part.particulars),
-        any(part.negated for part in parts),
-    )
-    made_up = sum(weight for key, weight in claim.weights.items() if key not in union.weights)
-    return made_up <= MADE_UP_AT_MOST * sum(claim.weights.values()) and support(claim, union) >= threshold
+    """Say whether `evidence` supports `sentence`, whole or in two parts, by the rule of `lfqa.attribution`."""
+    return Attributor(evidence, threshold).sentence(sentence).supported
 
 
 def citation_scores(answer: Answer, judge: Judge | None = None) -> tuple[float, float]:

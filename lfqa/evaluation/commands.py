@@ -21,6 +21,7 @@ eval_app = typer.Typer(help="Measure retrieval, answers, grounding and abstentio
 QUESTIONS = ASSETS / "corpus" / "questions.jsonl"
 UNANSWERABLE = ASSETS / "corpus" / "unanswerable.jsonl"
 REPORT = ASSETS / "eval.json"
+PAIRS = ASSETS.parent / "tests" / "data" / "support_pairs.jsonl"
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 SplitOption = Annotated[str, typer.Option(help="Split of the corpus' questions.")]
@@ -277,6 +278,29 @@ def abstention(
         }
         for name, (level, alarms, caught) in rows.items():
             typer.echo(f"threshold {level:.4f} ({name}): refuses {alarms:.1%} of the answerable and {caught:.1%} of the unanswerable")
+
+
+@eval_app.command()
+def support(
+    file: Annotated[
+        Path, typer.Argument(help="JSON lines of {sentence, passage_title, passage_text, supported, kind, part}.", show_default=False)
+    ] = PAIRS,
+    part: Annotated[str, typer.Option(help="tune or test.")] = "test",
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Support score. [default: the setting]", show_default=False)] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How often the decision that a passage supports a sentence is right, on pairs labelled by reading."""
+    with _errors():
+        from dataclasses import asdict
+
+        from lfqa.evaluation.support import judge_pairs, read_pairs, verdict_text
+        from lfqa.settings import Settings
+
+        pairs = [pair for pair in read_pairs(file) if pair.part == part]
+        if not pairs:
+            raise ValueError(f"{file} has no pairs of the part {part!r}")
+        found = judge_pairs(pairs, threshold or Settings().support_threshold)
+        typer.echo(json.dumps(asdict(found), indent=2) if as_json else verdict_text(found))
 
 
 @eval_app.command()

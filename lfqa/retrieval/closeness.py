@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lfqa.attribution import content, coverage
 from lfqa.retrieval.dense import Encoder, Vectors
 from lfqa.sentences import sentence_spans
 from lfqa.types import Passage
+from lfqa.wording import content, coverage
 
 ScoredSpan = tuple[int, int, float]
 

@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lfqa.attribution import content, coverage
 from lfqa.corpus.cutting import cut_passages
 from lfqa.generation.prompt import NO_ANSWER, RANK_MARKS, Source, sentence_prompt
 from lfqa.sentences import sentence_spans, split_sentences
 from lfqa.training.texts import HELD_OUT_DOMAIN, clean, detokenise, has_traces, held_out, read_records
+from lfqa.wording import content, coverage
 
 Passage = dict[str, str]
 Record = dict[str, Any]

@@ -124,8 +124,8 @@ def _evidence_html(hit: Hit, citation: Citation, sentence: Sentence, name: str) 
         f'<button type="button" class="lfqa-close" popovertarget="{name}" popovertargetaction="hide" aria-label="Close">✕</button></header>'
         f'<p class="lfqa-claim"><span>The answer says</span> <q dir="auto">{escape(sentence.text)}</q></p>'
         f'<p class="lfqa-text" dir="auto">{marked(passage.passage_text, [(citation.start, citation.end)])}</p>'
-        f'<p class="lfqa-support">Support {citation.score:.0%}: the share of the sentence’s content words that the marked words and the '
-        "title hold.</p></div>"
+        f'<p class="lfqa-support">Support {citation.score:.0%}: how surely the marked words bear out what the answer says, judged by its '
+        "words, names, numbers and their order.</p></div>"
     )
 
 

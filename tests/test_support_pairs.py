@@ -1,0 +1,46 @@
+"""The decision on support against pairs labelled by reading, and the data's own promises."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lfqa.evaluation.support import judge_pairs, read_pairs, verdict_text, wilson
+
+PAIRS = Path(__file__).parent / "data" / "support_pairs.jsonl"
+
+
+def test_the_decision_is_right_on_pairs_it_was_not_tuned_on() -> None:
+    verdict = judge_pairs([pair for pair in read_pairs(PAIRS) if pair.part == "test"])
+    print(verdict_text(verdict))
+    assert verdict.precision[0] >= 0.87 and verdict.recall[0] >= 0.70, verdict_text(verdict)
+
+
+def test_the_pairs_are_as_many_and_as_hard_as_promised() -> None:
+    records = [json.loads(line) for line in PAIRS.read_text(encoding="utf-8").splitlines()]
+    assert len(records) >= 220 and sum(r["origin"] == "output" for r in records) >= 110
+    assert sum(r["kind"].startswith("near-miss") for r in records) >= len(records) / 3
+    assert len({(r["sentence"], r["passage_text"]) for r in records}) == len(records)
+    articles = {part: {r["passage_title"] for r in records if r["part"] == part} for part in ("tune", "test")}
+    assert not articles["tune"] & articles["test"]
+    assert set(Counter(r["part"] for r in records)) == {"tune", "test"}
+    for record in records:
+        assert record["supported"] == record["kind"].startswith("supported"), record["sentence"]
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_the_interval_holds_the_share(hits: int, more: int) -> None:
+    share, low, high = wilson(hits, hits + more)
+    assert -1e-9 <= low <= share + 1e-9 and share - 1e-9 <= high <= 1 + 1e-9
+
+
+def test_a_line_without_a_field_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.jsonl"
+    file.write_text('{"sentence": "A.", "passage_title": "B", "passage_text": "C."}\n', encoding="utf-8")
+    with pytest.raises(ValueError, match="line 1.*supported"):
+        read_pairs(file)
