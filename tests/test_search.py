@@ -75,3 +75,22 @@ def test_a_missing_vector_and_a_k_that_is_not_positive_are_refused() -> None:
             run(retriever, 3, Engine([]), Engine([]), vector=None)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1, not 0"):
         run("dense", 0, Engine([]), Engine([]))
+
+
+@pytest.mark.parametrize(
+    ("fusion", "weight", "ids"),
+    [
+        ("rrf", 0.5, [3, 1, 4, 2]),
+        ("rrf", 0, [4, 3, 2]),
+        ("rrf", 1, [1, 3]),
+        ("scores", 0.4, [4, 1, 3, 2]),
+        ("scores", 0.9, [1, 4, 3, 2]),
+        ("interleave", 0.5, [1, 4, 3, 2]),
+    ],
+)
+def test_hybrid_joins_the_lists_as_it_is_told(fusion: Any, weight: float, ids: list[int]) -> None:
+    hits = run("hybrid", 4, Engine([1, 3]), Engine([4, 3, 2]), fusion=fusion, weight=weight)
+    assert [hit.passage.passage_id for hit in hits] == [f"p-{number}" for number in ids]
+    for hit in hits:
+        number = int(hit.passage.passage_id[2:])
+        assert (hit.dense_rank, hit.sparse_rank) == ({1: 1, 3: 2}.get(number), {4: 1, 3: 2, 2: 3}.get(number)), "whatever the weights"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lfqa.retrieval.filters import Filters
 from lfqa.retrieval.sparse import FIELD_WEIGHTS, SparseIndex
 from lfqa.types import Passage
 from tests.helpers import FRUIT, passage
@@ -131,3 +132,48 @@ def test_what_is_no_index_is_refused(damage: str, tmp_path: Path) -> None:
                 file.unlink()
     with pytest.raises(ValueError, match=f"{folder}.*no readable BM25 index"):
         SparseIndex(folder)
+
+
+# filters and terms
+
+
+SHELF = [
+    Passage("1", "Tides", "Causes", "The Moon pulls at the sea.", "sea.md"),
+    Passage("2", "Tides", "Effects", "The sea falls, and boats lie dry.", "sea.md"),
+    Passage("3", "Moon", "", "The Moon goes round the Earth.", "Sky.html"),
+    Passage("4", "Moon", "Effects", "The Moon lights the night, and pulls at the sea.", "Sky.html"),
+]
+
+
+@pytest.mark.parametrize(
+    ("filters", "rows"),
+    [
+        (Filters(), [0, 1, 2, 3]),
+        (Filters(articles=("tides",)), [0, 1]),
+        (Filters(sections=("Effects",)), [1, 3]),
+        (Filters(sections=("",)), [2]),
+        (Filters(sources=("sky.HTML",)), [2, 3]),
+        (Filters(articles=("Moon", "Tides"), sections=("Effects", "Causes")), [0, 1, 3]),
+        (Filters(articles=("Tides",), sources=("Sky.html",)), []),
+        (Filters(articles=("Tid",)), []),
+    ],
+)
+def test_a_filter_lets_whole_titles_and_sources_pass(filters: Filters, rows: list[int], tmp_path: Path) -> None:
+    index = SparseIndex.build(SHELF, tmp_path / "sparse")
+    assert index.rows(filters).tolist() == rows == [row for row, passage in enumerate(SHELF) if not filters or filters.passes(passage)]
+    free = dict(index.search("Does the Moon pull the sea?", 10))
+    kept = index.search("Does the Moon pull the sea?", 10, filters)
+    assert {row: score for row, score in free.items() if row in rows} == pytest.approx(dict(kept)), "scores stay as they are"
+
+
+def test_what_the_terms_add_is_the_score(tmp_path: Path) -> None:
+    index = SparseIndex.build(SHELF, tmp_path / "sparse")
+    question = "Which moons pull at the tides of the sea, and why?"
+    hits = index.search(question, 10)
+    added = index.contributions(question, [row for row, _ in hits])
+    for (_, score), terms in zip(hits, added, strict=True):
+        assert sum(terms.values()) == pytest.approx(score, rel=1e-5)
+        assert set(terms) <= {"moon", "pull", "tide", "sea"}
+    assert index.contributions(question, [2])[0].keys() == {"moon"}
+    assert index.contributions("nothing of it", [2, 0]) == [{}, {}]
+    assert index.contributions(question, []) == []

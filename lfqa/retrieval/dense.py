@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 from lfqa.types import Passage
 
 Vectors = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 
 def passage_input(passage: Passage) -> str:
@@ -129,21 +130,27 @@ class Encoder:
 
 
 class DenseIndex:
-    """An exact inner-product index over passage vectors, which are known by their row number."""
+    """An inner-product index over passage vectors, which are known by their row number.
+
+    Parameters
+    ----------
+    index
+        Exact, or with inverted lists and the number of them that a search looks through.
+    """
 
     def __init__(self, index: faiss.Index) -> None:
         self._index = index
 
     @classmethod
     def build(cls, vectors: Vectors) -> DenseIndex:
-        """Index `vectors`, shape (n, dimension), as row 0 to n - 1."""
+        """Index `vectors`, shape (n, dimension), as row 0 to n - 1, for exact search."""
         index = faiss.IndexFlatIP(vectors.shape[1])
         index.add(np.ascontiguousarray(vectors, dtype=np.float32))
         return cls(index)
 
     @classmethod
     def load(cls, path: Path) -> DenseIndex:
-        """Read what `save` wrote.
+        """Map what `save` wrote into memory: it is read as it is searched.
 
         Raises
         ------
@@ -151,7 +158,7 @@ class DenseIndex:
             When `path` is missing, truncated, or no FAISS index.
         """
         try:
-            return cls(faiss.read_index(str(path)))
+            return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC))
         except RuntimeError as error:
             raise ValueError(f"{path} holds no readable FAISS index") from error
 
@@ -168,11 +175,16 @@ class DenseIndex:
         return int(self._index.d)
 
     def vector(self, row: int) -> Vectors:
-        """Return the vector of a row, shape (dimension,)."""
+        """Return the vector of a row of an exact index, shape (dimension,)."""
         return np.asarray(self._index.reconstruct(row), dtype=np.float32)
 
-    def search(self, vector: Vectors, k: int) -> list[tuple[int, float]]:
+    def search(self, vector: Vectors, k: int, rows: Rows | None = None) -> list[tuple[int, float]]:
         """Return at most `k` ``(row, inner product)``, best first, for one vector of shape (dimension,).
+
+        Parameters
+        ----------
+        rows
+            The rows that may be returned; all where they are not given.
 
         Raises
         ------
@@ -183,5 +195,16 @@ class DenseIndex:
             raise ValueError(f"k must be at least 1, not {k}")
         if vector.shape != (self.dimension,):
             raise ValueError(f"the question's vector has shape {vector.shape}, the index holds vectors of {self.dimension}")
-        scores, rows = self._index.search(np.ascontiguousarray(vector[None], dtype=np.float32), min(k, len(self)))
-        return [(int(row), float(score)) for row, score in zip(rows[0], scores[0], strict=True) if row >= 0]
+        if rows is not None and not len(rows):
+            return []
+        parameters = None if rows is None else self._only(rows)
+        asked = np.ascontiguousarray(vector[None], dtype=np.float32)
+        scores, found = self._index.search(asked, min(k, len(self)), params=parameters)
+        return [(int(row), float(score)) for row, score in zip(found[0], scores[0], strict=True) if row >= 0]
+
+    def _only(self, rows: Rows) -> faiss.SearchParameters:
+        allowed = faiss.IDSelectorBatch(np.ascontiguousarray(rows, dtype=np.int64))
+        if isinstance(self._index, faiss.IndexIVF):
+            # the lists nearest to the question may hold none of the rows
+            return faiss.SearchParametersIVF(sel=allowed, nprobe=self._index.nlist)
+        return faiss.SearchParameters(sel=allowed)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import Literal, Protocol, TypeVar
 
 from lfqa.retrieval.dense import Vectors
-from lfqa.retrieval.fusion import reciprocal_rank_fusion
+from lfqa.retrieval.fusion import Method, fuse
 from lfqa.types import Hit, Passage
 
 _DEPTH = 50  # each engine's list before fusion: deep enough that a passage both find is seen in both
@@ -48,6 +48,8 @@ def search(
     passages: Rows[Row],
     dense: DenseSearch[Row],
     sparse: SparseSearch[Row],
+    fusion: Method = "rrf",
+    weight: float = 0.5,
     rrf_constant: int = 60,
 ) -> tuple[Hit, ...]:
     """Return the best `k` passages with the ranks and scores that each engine gave them.
@@ -56,6 +58,8 @@ def search(
     ----------
     vector
         The question's embedding; needed for ``dense`` and ``hybrid``.
+    fusion, weight, rrf_constant
+        How ``hybrid`` joins the two lists; see `lfqa.retrieval.fusion.fuse`.
 
     Raises
     ------
@@ -76,7 +80,7 @@ def search(
     dense_at = _places(dense_hits)
     sparse_at = _places(sparse_hits)
     if retriever == "hybrid":
-        fused = reciprocal_rank_fusion([[row for row, _ in dense_hits], [row for row, _ in sparse_hits]], rrf_constant)
+        fused = fuse(dense_hits, sparse_hits, fusion, weight=weight, constant=rrf_constant)
         order = [row for row, _ in fused[:k]]
         fused_scores: Mapping[Row, float] = dict(fused)
     else:
