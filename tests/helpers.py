@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -69,6 +70,21 @@ class WordEncoder:
 
     def passages(self, passages: Sequence[Passage], progress: Callable[[int], object] | None = None) -> np.ndarray:
         return self.texts([f"{p.article_title} {p.passage_text}" for p in passages], progress)
+
+
+def build_small(folder: Path, passages: Sequence[Passage], encoder: Any = None, model: str = "m", **options: Any) -> Any:
+    """Build the index of `passages` in `folder` and return it."""
+    from lfqa.indexing.build import build_index, building
+    from lfqa.indexing.staging import Item, Staging
+
+    with building(folder) as parts:
+        try:
+            staging = Staging(parts, repr(passages))
+            staging.read([Item(lambda skip: [list(passages)][skip:])], None, lambda count: None)
+            return build_index(staging, folder, encoder or WordEncoder(), model=model, **options)
+        finally:
+            shutil.rmtree(parts)
+            (folder.parent / f".{folder.name}.lock").unlink()
 
 
 def train_tiny_bart(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from lfqa.settings import Settings
 from lfqa.types import Answer
-from lfqa.ui import resources, sidebar
+from lfqa.ui import examples, resources, sidebar
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTION = "Why do we get a fever when we are sick?"
@@ -73,8 +73,8 @@ def test_the_first_sight_says_what_this_is_and_offers_examples() -> None:
     page = _html(at)
     assert "Ask a question and read a paragraph" in page
     assert "lfqa-answer" not in page and "lfqa-passages" not in page
-    examples = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
-    assert len([b for b in at.button if (b.key or "").startswith("example_")]) == len(examples) == 14
+    there = json.loads((ROOT / "assets" / "examples.json").read_text(encoding="utf-8"))
+    assert len([b for b in at.button if (b.key or "").startswith("example_")]) == len(there) == 14
 
 
 def test_a_question_gets_steps_a_cited_answer_and_passages() -> None:
@@ -105,6 +105,31 @@ def test_an_example_is_asked_with_one_click() -> None:
     assert not at.exception
     assert _answer(at).question == "How do people make chocolate?"
     assert at.text_input(key="ask_question").value == "How do people make chocolate?"
+
+
+def test_the_next_example_follows_the_one_asked_and_after_the_last_comes_the_first() -> None:
+    there = examples.examples()
+    assert examples.following(there[3]) == there[4]
+    assert examples.following(there[-1]) == examples.following("Who knows?") == there[0]
+    at = _visit()
+    assert not [b for b in at.button if b.key == "next_example"]
+    at.button(key="example_1").click().run()
+    at.button(key="next_example").click().run()
+    assert not at.exception
+    assert _answer(at).question == at.text_input(key="ask_question").value == there[2]
+
+
+def test_what_was_asked_can_be_compared_with_one_click() -> None:
+    at = _ask(_visit(), QUESTION)
+    assert any(b.key == "ask_compare" for b in at.button)
+    at = AppTest.from_function(_compare_page, default_timeout=PATIENCE)
+    at.session_state["ask_compare_now"] = QUESTION
+    at.run()
+    assert not at.exception and at.text_input(key="compare_question").value == QUESTION
+    assert {answer.question for answer in at.session_state["compare_result"].outcome.values()} == {QUESTION}
+    assert "ask_compare_now" not in at.session_state
+    at.button(key="next_example").click().run()
+    assert not at.exception and at.session_state["compare_result"].question == examples.examples()[0]
 
 
 @pytest.mark.parametrize(

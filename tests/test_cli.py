@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from lfqa.cli import app
 from lfqa.retrieval.dense import Encoder
+from tests.document_files import pdf_file, word_file, write_rows
 from tests.helpers import ASSETS, FRUIT, HAS_GENERATOR, NO_GENERATOR, check_answer_object, check_passage_objects, passage, write_passages
 
 FEVER = "Why do we get a fever when we are sick?"
@@ -237,21 +238,55 @@ def test_the_bundled_generator_answers_in_json(decoding: str) -> None:
 # comparing
 
 
-def test_compare_json_has_a_list_for_each_retriever() -> None:
+def test_compare_json_has_the_lists_with_what_moved_and_what_each_term_adds() -> None:
     found = in_json(lfqa("compare", FEVER, "--json", "-k", "4"))
-    assert list(found) == ["question", "dense", "sparse", "hybrid"]
+    assert list(found) == ["question", "dense", "sparse", "hybrid", "shifts", "overlap", "terms"]
     for name in ("dense", "sparse", "hybrid"):
         assert len(found[name]) == 4
         check_passage_objects(found[name])
     assert all(p["ranks"]["sparse"] is None for p in found["dense"])
     assert all(p["ranks"]["dense"] is None for p in found["sparse"])
+    for hit, shift in zip(found["hybrid"], found["shifts"], strict=True):
+        for engine in ("dense", "sparse"):
+            place = hit["ranks"][engine]
+            assert shift[engine] == (None if place is None else place - hit["rank"])
+    ids = {name: {p["passage_id"] for p in found[name]} for name in ("dense", "sparse", "hybrid")}
+    assert found["overlap"]["dense+sparse"] == len(ids["dense"] & ids["sparse"])
+    assert found["overlap"]["dense+sparse+hybrid"] == len(ids["dense"] & ids["sparse"] & ids["hybrid"])
+    for hit in found["sparse"]:
+        assert sum(found["terms"][hit["passage_id"]].values()) == pytest.approx(hit["scores"]["sparse"], abs=0.01)
 
 
 def test_compare_prints_a_plain_table_in_a_pipe() -> None:
     result = lfqa("compare", FEVER, "-k", "2")
     assert result.exit_code == 0 and "\x1b" not in result.stdout
-    for word in (FEVER, "dense", "sparse", "hybrid", "Fever", "● found by all three"):
+    for word in (
+        FEVER,
+        "dense",
+        "BM25",
+        "hybrid",
+        "Fever",
+        "● found by all three",
+        "shared passages: dense and BM25",
+        "BM25, by term:",
+        "fever ",
+    ):
         assert word in result.stdout
+
+
+def test_the_weight_goes_from_bm25_to_dense_and_filters_keep_to_titles() -> None:
+    lists = in_json(lfqa("compare", FEVER, "--json", "-k", "4"))
+    for weight, name in (("0", "sparse"), ("1", "dense")):
+        found = in_json(lfqa("compare", FEVER, "--json", "-k", "4", "--weight", weight, "--fusion", "scores"))
+        assert [p["passage_id"] for p in found["hybrid"]] == [p["passage_id"] for p in lists[name]]
+    found = in_json(ask(FEVER, "--json", "--fusion", "interleave", "-k", "4"))
+    assert [p["passage_id"] for p in found["passages"][:1]] == [lists["dense"][0]["passage_id"]]
+    assert (found["settings"]["fusion"], found["settings"]["weight"]) == ("interleave", 0.5)
+    title = lists["hybrid"][0]["article_title"]
+    found = in_json(ask(FEVER, "--json", "--article", title.upper()))
+    assert {p["article_title"] for p in found["passages"]} == {title} and found["settings"]["articles"] == [title.upper()]
+    assert in_json(ask(FEVER, "--json", "--source", "nowhere"))["abstained"]
+    refused(ask(FEVER, "--weight", "2"), "weight")
 
 
 # indexes
@@ -263,7 +298,8 @@ def test_an_index_is_added_listed_described_asked_and_removed(own_cache: Path, t
     assert lfqa("index", "add", str(file), "--name", "fruit").stdout.startswith("fruit: 3 passages")
     zipped = tmp_path / "more.jsonl.gz"
     zipped.write_bytes(gzip.compress(write_passages(tmp_path / "x.jsonl", [passage(4, "Dates are sweet fruit.", "Date")]).read_bytes()))
-    assert lfqa("index", "add", str(zipped), "--name", "fruit").stdout.startswith("fruit: 4 passages (1 from")
+    assert lfqa("index", "add", str(zipped), "--name", "fruit").stdout == "fruit: 4 passages; sources: 1 added, 1 unchanged\n"
+    assert lfqa("index", "add", "--name", "fruit").stdout == "fruit: 4 passages; sources: 2 unchanged\n"
     assert lfqa("index", "list").stdout == "fruit\t4 passages\n"
     assert in_json(lfqa("index", "info", "fruit"))["passages"] == 4
     found = in_json(ask("Do birds eat cherries?", "--json", "--index", "fruit"))
@@ -289,26 +325,57 @@ def test_a_bad_passage_file_exits_with_2_and_the_old_index_still_answers(own_cac
     assert lfqa("index", "add", str(file), "--name", "fruit").exit_code == 0
     good = file.read_bytes()
     for data, words in (
-        (b"", "holds no passages"),
-        (good + good, "comes a second time"),
-        (good + b'{"passage_id": "x"}\n', "line 4: article_title is missing"),
-        (good + b"\xff\xff\n", "not UTF-8"),
-        (b"\x00\x01\x02", "not JSON"),
+        (b"", "is empty"),
+        (good + b'{"passage_id": "x", "passage_text": "y"}\n', "line 4: article_title is missing"),
+        (good + b"\xff\xff\n", "is not utf-8 text"),
+        (b"\x00\x01\x02", "is binary"),
     ):
         file.write_bytes(data)
-        refused(lfqa("index", "add", str(file), "--name", "fruit"), words, "fruit.jsonl")
+        refused(lfqa("index", "add", str(file), "--name", "fruit"), words, "fruit.jsonl", "the index fruit stays as it was")
     zipped = tmp_path / "cut.jsonl.gz"
     zipped.write_bytes(gzip.compress(good)[:-12])
-    refused(lfqa("index", "add", str(zipped), "--name", "fruit"), "cut.jsonl.gz", "can not be read")
+    refused(lfqa("index", "add", str(zipped), "--name", "fruit"), "cut.jsonl.gz", "is a damaged gzip file")
     refused(lfqa("index", "add", str(tmp_path / "gone.jsonl"), "--name", "fruit"), "gone.jsonl does not exist")
+    refused(lfqa("index", "add", str(zipped), "--name", "other"), "is a damaged gzip file", "no passages to index")
     assert in_json(ask("Do birds eat cherries?", "--json", "--index", "fruit"))["passages"][0]["article_title"] == "Cherry"
+
+
+def test_documents_of_every_kind_are_indexed_and_cited_by_file_page_and_section(own_cache: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "tides.pdf").write_bytes(pdf_file())
+    (folder / "boats.docx").write_bytes(word_file())
+    (folder / "secret.pdf").write_bytes(pdf_file(encrypt="word"))
+    (folder / "notes.md").write_text("# Notes\n\n## Tea\n\nTea is made from leaves that are dried and then steeped in hot water.\n")
+    result = lfqa("index", "add", str(folder), "--name", "docs")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.endswith("sources: 3 added, 1 skipped\n")
+    assert "secret.pdf: is encrypted: save it without a password" in result.stderr
+    [first, *_] = in_json(ask("What is tea made from?", "--json", "--index", "docs"))["passages"]
+    assert (first["section_title"], first["source"]["name"]) == ("Tea", "docs/notes.md")
+    text = (folder / "notes.md").read_text()
+    assert text[first["source"]["start"] : first["source"]["end"]] == first["text"]
+    pages = {p["source"]["page"] for p in in_json(ask("Why does the sea rise?", "--json", "--index", "docs"))["passages"]}
+    assert pages - {None}
+
+
+def test_a_data_set_of_articles_becomes_an_index(own_cache: Path, tmp_path: Path) -> None:
+    rows = [{"id": "1", "url": "https://simple.example/Tea", "title": "Tea", "text": "Tea is a drink.\n\nSee also\n\n Coffee"}]
+    write_rows(tmp_path / "wiki" / "20231101.simple" / "train-00000-of-00001.parquet", rows)
+    result = lfqa("index", "add", "--dataset", str(tmp_path / "wiki"), "--config", "20231101.simple", "--name", "wiki")
+    assert result.exit_code == 0, result.output
+    found = in_json(ask("What is tea?", "--json", "--index", "wiki"))["passages"]
+    assert [(p["text"], p["source"]["name"]) for p in found] == [("Tea is a drink.", "https://simple.example/Tea")]
+    refused(lfqa("index", "add", "--config", "x", "--name", "wiki"), "--config is a data set's")
+    refused(lfqa("index", "add", "--dataset", "wikimedia/wikipedia", "--name", "w"), "the Hugging Face hub can not be reached")
+    refused(lfqa("index", "add", "--name", "new"), "no index 'new' to bring up to date")
 
 
 @pytest.mark.parametrize(
     ("damage", "words"),
-    [("dense.faiss", "no readable FAISS index"), ("manifest.json", "manifest.json is damaged"), ("format", "index format 7")],
+    [("dense.faiss", "dense.faiss has 30 bytes"), ("manifest.json", "manifest.json can not be read"), ("format", "has format 7")],
 )
-def test_a_damaged_index_exits_with_2_and_says_what_to_do(damage: str, words: str, own_cache: Path, tmp_path: Path) -> None:
+def test_a_damaged_index_exits_with_2_and_says_what_repairs_it(damage: str, words: str, own_cache: Path, tmp_path: Path) -> None:
     file = write_passages(tmp_path / "fruit.jsonl", FRUIT)
     assert lfqa("index", "add", str(file), "--name", "fruit").exit_code == 0
     folder = own_cache / "indexes" / "fruit"
@@ -317,7 +384,9 @@ def test_a_damaged_index_exits_with_2_and_says_what_to_do(damage: str, words: st
         manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "format": 7}))
     else:
         (folder / damage).write_bytes((folder / damage).read_bytes()[:30])
-    refused(ask("Do birds eat cherries?", "--index", "fruit"), words, "remove")
+    refused(ask("Do birds eat cherries?", "--index", "fruit"), words, "`lfqa index add --name fruit`")
+    assert lfqa("index", "add", "--name", "fruit").exit_code == 0
+    assert ask("Do birds eat cherries?", "--index", "fruit").exit_code == 0
     assert lfqa("index", "remove", "fruit").exit_code == 0
 
 
@@ -332,7 +401,7 @@ def test_a_damaged_index_exits_with_2_and_says_what_to_do(damage: str, words: st
         (["ask", "--help"], ["--retriever", "--generator", "--decoding", "--json", "--profile", "--index", "-k"]),
         (["compare", "--help"], ["--json", "-k"]),
         (["index", "--help"], ["add", "list", "info", "remove"]),
-        (["index", "add", "--help"], ["--name", "passage_id"]),
+        (["index", "add", "--help"], ["--name", "--dataset", "--config", "PDF"]),
         (["serve", "--help"], ["--port", "8501"]),
         (["--version"], ["lfqa 0"]),
     ],

@@ -18,6 +18,7 @@ from lfqa.evaluation.retrieval import RetrievalTask, corpus_task, measure, minil
 from lfqa.pipeline import Pipeline
 from lfqa.retrieval.dense import Encoder
 from lfqa.sentences import split_sentences
+from lfqa.settings import Settings
 from tests.helpers import ASSETS
 
 NAMES = ["recall@1", "recall@5", "recall@10", "recall@100", "mrr@10"]
@@ -48,7 +49,7 @@ def report(rankings: dict[str, list[list[str]]], task: RetrievalTask) -> dict[st
 def test_a_texts_own_sentence_is_found_first(encoder: Encoder, texts: tuple[str, ...]) -> None:
     task = RetrievalTask(tuple(split_sentences(text)[0] for text in texts), tuple((str(row),) for row in range(len(texts))), texts)
     seen: list[tuple[str, int, int]] = []
-    found = report(rank_texts(task, encoder, baseline=minilm(), progress=lambda *at: seen.append(at)), task)
+    found = report(rank_texts(task, encoder, Settings(), baseline=minilm(), progress=lambda *at: seen.append(at)), task)
     assert list(found) == ["dense", "sparse", "hybrid"] + (["baseline"] if minilm() else [])
     assert all(list(values) == NAMES for values in found.values())
     assert all(value == 1.0 for values in found.values() for value in values.values())
@@ -57,7 +58,7 @@ def test_a_texts_own_sentence_is_found_first(encoder: Encoder, texts: tuple[str,
 
 def test_a_wrong_gold_text_is_not_found_first(encoder: Encoder, texts: tuple[str, ...]) -> None:
     task = RetrievalTask((split_sentences(texts[0])[0],), (("5",),), texts)
-    found = report(rank_texts(task, encoder), task)
+    found = report(rank_texts(task, encoder, Settings()), task)
     assert list(found) == ["dense", "sparse", "hybrid"]
     assert all(values["recall@1"] == 0 and values["mrr@10"] <= 0.5 for values in found.values())
     assert found["dense"]["recall@100"] == 1.0, "all texts are in the list"
@@ -69,7 +70,7 @@ def test_the_baseline_is_what_the_function_says(encoder: Encoder, texts: tuple[s
 
     order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
     task = RetrievalTask(("q",), ((str(order[0]),),), texts)
-    assert rank_texts(task, encoder, baseline=embed)["baseline"] == [[str(row) for row in order]]
+    assert rank_texts(task, encoder, Settings(), baseline=embed)["baseline"] == [[str(row) for row in order]]
 
 
 def test_passages_of_an_index_are_found_as_a_question_would_find_them(pipeline: Pipeline) -> None:
@@ -97,7 +98,7 @@ def test_passages_that_an_index_lacks_are_named(pipeline: Pipeline) -> None:
 
 def test_texts_and_an_index_are_not_mixed_up(pipeline: Pipeline, encoder: Encoder) -> None:
     with pytest.raises(ValueError, match="not texts of their own"):
-        rank_texts(RetrievalTask(("q",), (("a",),)), encoder)
+        rank_texts(RetrievalTask(("q",), (("a",),)), encoder, Settings())
     with pytest.raises(ValueError, match="brings the texts"):
         rank_passages(RetrievalTask(("q",), (("0",),), ("t",)), pipeline, pipeline.settings)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lfqa.types import Answer, Citation, Hit, Passage, Sentence, Source
 from lfqa.ui.markup import escape, marked, plain_markdown, tidy_spans
 from lfqa.ui.overlap import column_html, found_by, overlap_html, ranks_of, shared
-from lfqa.ui.render import answer_html, passages_html, problem_html, question_html, reading, steps_html, writing_html
+from lfqa.ui.render import answer_html, passages_html, problem_html, question_html, reading, source_html, steps_html, writing_html
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -272,3 +272,21 @@ def test_the_theme_and_the_style_sheet_agree() -> None:
     for place, name in enumerate(("light", "dark")):
         for key, token in {"primaryColor": "accent", "backgroundColor": "ground", "textColor": "ink", "borderColor": "line"}.items():
             assert theme[name][key] == _tokens()[token][place], f"{name} {key}"
+
+
+@pytest.mark.parametrize(
+    ("source", "page", "text", "links"),
+    [
+        ("", None, "", []),
+        ("docs/a.pdf", 3, "docs/a.pdf, page 3", []),
+        ("docs/a.md", None, "docs/a.md", []),
+        ("https://example.org/a?b=1&c=2", None, "https://example.org/a?b=1&c=2", ["https://example.org/a?b=1&c=2"]),
+        ("javascript:alert(1)", None, "javascript:alert(1)", []),
+        ('https://x.example/" onclick="alert(1)', None, 'https://x.example/" onclick="alert(1)', ['https://x.example/" onclick="alert(1)']),
+    ],
+)
+def test_where_a_passage_is_from(source: str, page: int | None, text: str, links: list[str]) -> None:
+    found = _Page(source_html(Hit(Passage("1", "T", "S", TEXT, source, page), 1)))
+    assert re.sub("[\u2066-\u2069]", "", found.text) == text
+    assert [value for name, value in found.attributes if name == "href"] == links
+    assert not any(name.startswith("on") for name, _ in found.attributes)

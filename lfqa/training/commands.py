@@ -110,3 +110,16 @@ def generator(
         recipe = read_recipe(GeneratorRecipe(), settings, seed=seed)
         measured = train_generator(prepared, corpus, out, recipe, retriever=by, init=init, resume=resume, compile_model=compile_model)
         typer.echo(f"{out / 'model'}: {measured}")
+
+
+@train_app.command()
+def average(
+    checkpoints: Annotated[list[Path], typer.Argument(help="Two or more checkpoints of one line of training.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the averaged checkpoint.")],
+) -> None:
+    """Average the weights of checkpoints; what is measured of it decides whether it is kept."""
+    with _errors():
+        from lfqa.training.average import average_checkpoints
+
+        average_checkpoints(checkpoints, out)
+        typer.echo(str(out))
