@@ -18,7 +18,7 @@ from lfqa.types import Passage, Sentence
 SPLITS = ("train", "validation", "test")
 WORDS = (80, 120)
 SENTENCES = (3, 6)
-NAMED = (1, 4)
+NAMED = (2, 4)
 
 Attribute = Callable[[str, Sequence[Passage]], Sequence[Sentence]]
 """Splits an answer into sentences and says of each whether the passages support it: `lfqa.attribution.attribute`."""
