@@ -29,6 +29,7 @@ from lfqa.retrieval.closeness import ScoredSpan, score_sentences
 from lfqa.retrieval.dense import Encoder, Vectors
 from lfqa.retrieval.elastic_client import ElasticProblem
 from lfqa.retrieval.elastic_index import ElasticManifest
+from lfqa.retrieval.filters import Filters
 from lfqa.retrieval.search import search
 from lfqa.sentences import sentence_spans, split_sentences
 from lfqa.settings import Settings
@@ -120,7 +121,7 @@ class Pipeline:
         def load() -> Index:
             catalog, encoder = self.catalog(chosen), self.encoder(chosen)
             if chosen.index:
-                return catalog.open(chosen.index, encoder, self.progress)
+                return catalog.open(chosen.index)
             from lfqa.corpus.named import corpus_file
 
             return catalog.of_corpus(corpus_file(chosen.corpus, chosen.cache), encoder, self.progress)
@@ -204,6 +205,8 @@ class Pipeline:
                 passages=index.passages,
                 dense=index.dense,
                 sparse=index.sparse,
+                fusion=chosen.fusion,
+                weight=chosen.weight,
                 rrf_constant=chosen.rrf_constant,
             )
 
@@ -211,15 +214,16 @@ class Pipeline:
 
     def _searched(self, chosen: Settings, use: Callable[[Any], Result]) -> tuple[Result, Manifest | ElasticManifest, str]:
         """Return what `use` makes of the index that answers, its manifest, and a notice where that is not the one asked for."""
+        only = Filters(chosen.articles, chosen.sections, chosen.sources)
         if chosen.engine == "embedded":
             index = self.index(chosen)
-            return use(index), index.manifest, ""
+            return use(index.asked(only)), index.manifest, ""
         try:
-            return self._elastic.ask(chosen, self.catalog(chosen).model, lambda elastic: (use(elastic.asked()), elastic.manifest, ""))
+            return self._elastic.ask(chosen, self.catalog(chosen).model, lambda elastic: (use(elastic.asked(only)), elastic.manifest, ""))
         except ElasticProblem as problem:
             index = self._instead(chosen, problem)
             notice = f"The Elasticsearch server {problem.short}; the index kept here was searched instead."
-            return use(index), index.manifest, notice
+            return use(index.asked(only)), index.manifest, notice
 
     def _instead(self, chosen: Settings, problem: ElasticProblem) -> Index:
         """Return the embedded index that stands in for a server, where there is one; else raise `problem`."""
@@ -229,6 +233,19 @@ class Pipeline:
             except (ValueError, OSError) as error:
                 logger.warning("nor can the embedded index answer: %s", error)
         raise problem
+
+    def term_scores(self, question: str, hits: Sequence[Hit], settings: Settings | None = None) -> list[dict[str, float]]:
+        """Return for each of `hits` what each term of `question` adds to its BM25 score, by the embedded engine.
+
+        Raises
+        ------
+        QuestionError
+            When the text can not be asked.
+        """
+        chosen = settings or self.settings
+        question = check_question(question, chosen.max_question_characters)
+        index = self.index(chosen)
+        return index.sparse.contributions(question, index.sparse.rows_of(hit.passage.passage_id for hit in hits))
 
     def nearest_question(self, question: str, k: int = 1, settings: Settings | None = None) -> tuple[NearestQuestion, ...]:
         """Return the `k` answered questions of the corpus most like `question`, the nearest first; none where it has none.

@@ -66,7 +66,12 @@ class Settings(BaseSettings):
     engine: EngineName = Field("embedded", description="What searches: FAISS and Tantivy here, or an Elasticsearch server.")
     retriever: RetrieverName = "hybrid"
     k: int = Field(6, ge=1, le=100, description="Passages retrieved and shown.")
+    fusion: FusionName = Field("rrf", description="How hybrid retrieval joins its two lists.")
+    weight: float = Field(0.5, ge=0, le=1, description="Of the dense list in that: 0 is BM25 alone, 1 is dense alone.")
     rrf_constant: int = Field(60, ge=1, description="The k of reciprocal rank fusion.")
+    articles: tuple[str, ...] = Field((), description="Titles of the only articles to search.")
+    sections: tuple[str, ...] = Field((), description="Titles of the only sections to search.")
+    sources: tuple[str, ...] = Field((), description="The only files and addresses to search.")
 
     elasticsearch_url: str | None = Field(None, description="Where the Elasticsearch server is: https://host:9200.")
     elasticsearch_user: str | None = None
@@ -153,6 +158,9 @@ class Settings(BaseSettings):
             "max_answer_tokens", "no_repeat_ngram", "support_threshold", "answerable_threshold", "prompt_style", "source_tokens",
         )  # fmt: skip
         chosen = {name: getattr(self, name) for name in names}
+        if self.retriever == "hybrid":
+            chosen.update(fusion=self.fusion, weight=self.weight)
+        chosen.update({name: list(getattr(self, name)) for name in ("articles", "sections", "sources") if getattr(self, name)})
         if self.generator == "extract":
             chosen["extract_sentences"] = self.extract_sentences
         if self.decoding == "beam":

@@ -45,7 +45,7 @@ class Hit:
     sparse_score
         BM25.
     fused_score
-        Reciprocal rank fusion of the two; None unless both engines were asked.
+        What the fusion of the two made of it; None unless both engines were asked.
     """
 
     passage: Passage

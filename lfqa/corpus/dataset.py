@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +19,32 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DatasetName:
-    """A split of a data set: its name on the hub or a local folder, and its configuration where it has several."""
+    """A split of a data set: its name on the hub or a local folder, and its configuration where it has several.
+
+    Attributes
+    ----------
+    shard
+        ``i/n`` is every n-th row from the i-th on: what one of n machines takes. Empty for all rows.
+    """
 
     name: str
     config: str | None = None
     split: str = "train"
+    shard: str = ""
+
+    def __post_init__(self) -> None:
+        if self.shard and not (re.fullmatch(r"\d{1,6}/\d{1,6}", self.shard) and 1 <= self.part[0] <= self.part[1]):
+            raise ValueError(f"a shard is 1/4 for the first of four, not {self.shard!r}")
 
     def __str__(self) -> str:
-        return "/".join(part for part in (self.name, self.config, self.split) if part)
+        whole = "/".join(part for part in (self.name, self.config, self.split) if part)
+        return f"{whole}@{self.shard}" if self.shard else whole
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """The number of the shard, from 1, and how many there are."""
+        number, _, count = (self.shard or "1/1").partition("/")
+        return int(number), int(count)
 
     @property
     def folder(self) -> Path | None:
@@ -80,7 +99,7 @@ def _refuse_unreachable(name: DatasetName) -> None:
 
 
 def read_dataset(name: DatasetName, skip: int = 0) -> Iterator[list[Passage]]:
-    """Yield the passages of each row, streamed, but for the first `skip` rows.
+    """Yield the passages of each row of the shard, streamed, but for its first `skip` rows.
 
     Raises
     ------
@@ -95,8 +114,11 @@ def read_dataset(name: DatasetName, skip: int = 0) -> Iterator[list[Passage]]:
         _refuse_unreachable(name)
     rows = _open(name)
     label = name.label
-    for number, record in enumerate(rows.skip(skip) if skip else rows, start=skip + 1):
-        yield list(passages_of_record(record, number, label, "", f"row {number}"))
+    first, step = name.part
+    past = skip * step  # rows, of this shard and the others
+    for number, record in enumerate(rows.skip(past) if past else rows, start=past + 1):
+        if (number - first) % step == 0:
+            yield list(passages_of_record(record, number, label, "", f"row {number}"))
 
 
 def _open(name: DatasetName) -> Any:

@@ -1,36 +1,52 @@
-"""Building an index: passages, dense and sparse half and a manifest in one folder, which appears in one rename."""
+"""An index: passages, their vectors, dense and sparse half and a manifest in one folder, which appears in one rename."""
 
 from __future__ import annotations
 
+import functools
 import glob
+import hashlib
 import json
 import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import numpy as np
 from filelock import FileLock
+from numpy.typing import NDArray
 
-from lfqa.corpus.store import PassageStore
-from lfqa.retrieval.dense import DenseIndex, Encoder
+from lfqa.corpus.store import PassageStore, PassageWriter
+from lfqa.indexing.dense import IndexType, Tuning, build_dense, choose_type
+from lfqa.retrieval.dense import DenseIndex, Encoder, Vectors
+from lfqa.retrieval.filters import Filters
 from lfqa.retrieval.sparse import SparseIndex
 from lfqa.types import Passage
 
-FORMAT = 1
-MANIFEST = "manifest.json"
+if TYPE_CHECKING:
+    from lfqa.indexing.staging import Staging
+
+Query = TypeVar("Query", contravariant=True)
+
+HalfVectors = NDArray[np.float16]
+
+FORMAT = 2
+MANIFEST, PASSAGES, VECTORS, DENSE, SPARSE = "manifest.json", "passages", "vectors.npy", "dense.faiss", "sparse"
+_QUERIES = 200  # questions, and as many titles, that the search of a large index is tuned with
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 Progress = Callable[[str, int, int], object]
-"""Told the step's name, how much is done, and how much there is."""
+"""Told the step's name, how much is done, and how much there is, or 0 where that is not known yet."""
 
 
 class IndexProblem(ValueError):
-    """An index that is missing, damaged or foreign; the message names it and the command that repairs it."""
+    """An index that is missing, damaged, foreign or out of date; the message names it and the command that repairs it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,14 @@ class Manifest:
         Digests of the passages and of the retriever's checkpoint.
     dimension
         Length of the vectors.
+    index_type, wanted_type
+        How FAISS keeps the vectors, and the type that was asked for.
+    nprobe, recall, queries
+        See `lfqa.indexing.dense.Tuning`.
+    files
+        Bytes of each part, by its name.
+    versions
+        Of the programs that made it.
     """
 
     format: int
@@ -50,6 +74,35 @@ class Manifest:
     model: str
     passages: int
     dimension: int
+    index_type: str = "Flat"
+    wanted_type: IndexType = "auto"
+    nprobe: int | None = None
+    recall: float | None = None
+    queries: int = 0
+    files: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+class ByRow(Protocol):
+    """Vectors by row."""
+
+    def __getitem__(self, row: int) -> HalfVectors: ...
+
+
+@dataclass(frozen=True)
+class Half(Generic[Query]):
+    """One of the two searches over some of the passages, in the shape that ``search.py`` asks for."""
+
+    search: Callable[[Query, int], Sequence[tuple[int, float]]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The passages of an index that pass a filter."""
+
+    passages: PassageStore
+    dense: Half[Vectors]
+    sparse: Half[str]
 
 
 @dataclass(frozen=True)
@@ -61,6 +114,18 @@ class Index:
     passages: PassageStore
     dense: DenseIndex
     sparse: SparseIndex
+
+    def asked(self, filters: Filters | None = None) -> Asked:
+        """Return the view of one question, over the passages that pass `filters`."""
+        dense, sparse = self.dense, self.sparse
+        if not filters:
+            return Asked(self.passages, Half(dense.search), Half(sparse.search))
+        rows = functools.cache(lambda: sparse.rows(filters))
+        return Asked(
+            self.passages,
+            Half(lambda vector, k: dense.search(vector, k, rows())),
+            Half(lambda question, k: sparse.search(question, k, filters)),
+        )
 
 
 def check_name(name: str) -> str:
@@ -76,49 +141,146 @@ def check_name(name: str) -> str:
     return name
 
 
+# building
+
+
 def build_index(
-    passages: Sequence[Passage],
+    staging: Staging,
     folder: Path,
     encoder: Encoder,
     *,
-    corpus: str,
     model: str,
-    known: dict[Passage, np.ndarray] | None = None,
+    corpus: str | None = None,
+    old: ByRow | None = None,
+    beside: Callable[[Path, Counter[int]], object] = lambda folder, rows: None,
+    wanted_type: IndexType = "auto",
+    questions: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Index:
-    """Build the index of `passages` in `folder`, replacing what is there; hold `building` where others may build it too.
+    """Build the index of the passages in `staging` in `folder`, replacing what is there; hold `building` meanwhile.
+
+    Of passages with the same id the last is taken.
 
     Parameters
     ----------
-    corpus, model
-        Digests for the manifest.
-    known
-        Vectors of passages that were embedded by the same model before.
+    model
+        Digest of the encoder's checkpoint.
+    corpus
+        Digest for the manifest; made from the passages where it is not given.
+    old
+        Vectors of the index that is replaced, of the same model, for the rows that stay.
+    beside
+        Writes what else goes into the folder, given how many rows each source has in it.
+    wanted_type
+        Of the dense half; chosen by the number of passages where it is ``auto``.
+    questions
+        Such as will be asked: the search of a large index is tuned with them, and with its passages' titles.
+
+    Raises
+    ------
+    IndexProblem
+        When there are no passages.
     """
-    if not passages:
-        raise IndexProblem("there are no passages to index")
-    known = known or {}
     tell = progress or (lambda step, done, total: None)
-    fresh = [passage for passage in passages if passage not in known]
-    embedded: Sequence[np.ndarray] | np.ndarray = encoder.passages(fresh, lambda done: tell("embed", done, len(fresh))) if fresh else []
-    vectors_of = {**known, **dict(zip(fresh, embedded, strict=True))}
-    vectors = np.stack([vectors_of[passage] for passage in passages])
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}~"))
     try:
-        tell("write", 0, 3)
-        PassageStore.write(passages, work / "passages")
-        tell("write", 1, 3)
-        DenseIndex.build(vectors).save(work / "dense.faiss")
-        tell("write", 2, 3)
-        SparseIndex.build(passages, work / "sparse")
-        manifest = Manifest(FORMAT, corpus, model, len(passages), int(vectors.shape[1]))
+        rows, digest = _embed(staging, work, encoder, model, old, tell)
+        beside(work, rows)
+        tuning = _write_halves(work, encoder, wanted_type, questions, tell)
+        made = {name: version(name) for name in ("lfqa", "faiss-cpu", "tantivy", "pyarrow", "torch")}
+        manifest = Manifest(
+            FORMAT, corpus or digest, model, rows.total(), encoder.dimension, tuning.index_type, wanted_type, tuning.nprobe, tuning.recall,
+            tuning.queries, _sizes(work), made,
+        )  # fmt: skip
         (work / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2) + "\n", encoding="utf-8")
         _put(work, folder)
         tell("write", 3, 3)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return open_index(folder)
+
+
+def _embed(staging: Staging, work: Path, encoder: Encoder, model: str, old: ByRow | None, tell: Progress) -> tuple[Counter[int], str]:
+    """Write passages and vectors; return how many rows each source has, and the digest of the passages."""
+    from lfqa.indexing.staging import CHUNK
+
+    taken = staging.last_of_each_id()
+    total = int(taken.sum())
+    if not total:
+        raise IndexProblem("there are no passages to index")
+    vectors = np.lib.format.open_memmap(work / VECTORS, mode="w+", dtype=np.float16, shape=(total, encoder.dimension))
+    writer = PassageWriter(work / PASSAGES)
+    whole = hashlib.sha256()
+    rows: Counter[int] = Counter()
+    waiting: list[tuple[int, Passage]] = []
+    fresh = total - (_staying(staging, taken) if old is not None else 0)
+    row = place = done = 0
+
+    def embed() -> None:
+        nonlocal done
+        made = staging.vectors([passage for _, passage in waiting], encoder, model, lambda count: tell("embed", done + count, fresh))
+        vectors[[number for number, _ in waiting]] = made
+        done += len(waiting)
+        waiting.clear()
+
+    for stretch, passages in staging.passages():
+        kept = [(offset, passage) for offset, passage in enumerate(passages) if taken[place + offset]]
+        for offset, passage in kept:
+            whole.update(repr(passage).encode())
+            if old is not None and stretch.old is not None:
+                vectors[row] = old[stretch.old + offset]
+            else:
+                waiting.append((row, passage))
+            row += 1
+            if len(waiting) == CHUNK:
+                embed()
+        writer.add(passage for _, passage in kept)
+        rows[stretch.source] += len(kept)
+        place += len(passages)
+    if waiting:
+        embed()
+    writer.close()
+    vectors.flush()
+    return rows, whole.hexdigest()[:16]
+
+
+def _staying(staging: Staging, taken: NDArray[np.bool_]) -> int:
+    """Return how many rows that are taken are in the index that is replaced."""
+    count = place = 0
+    for stretch in staging.stretches():
+        if stretch.old is not None:
+            count += int(taken[place : place + stretch.rows].sum())
+        place += stretch.rows
+    return count
+
+
+def _write_halves(work: Path, encoder: Encoder, wanted: IndexType, questions: Sequence[str], tell: Progress) -> Tuning:
+    """Write the dense and the sparse half beside passages and vectors, and return how the dense one was made."""
+    tell("write", 0, 3)
+    passages = PassageStore.load(work / PASSAGES)
+    inexact = choose_type(len(passages), wanted) != "Flat"
+    asked = [*questions[:_QUERIES], *_titles(passages)] if inexact else []
+    queries = encoder.questions(asked) if asked else np.zeros((0, encoder.dimension), dtype=np.float32)
+    dense, tuning = build_dense(np.load(work / VECTORS, mmap_mode="r"), queries, wanted)
+    dense.save(work / DENSE)
+    tell("write", 1, 3)
+    SparseIndex.build(passages, work / SPARSE)
+    tell("write", 2, 3)
+    return tuning
+
+
+def _titles(passages: PassageStore) -> list[str]:
+    """Return what passages spread over the index are about: texts that are more like questions than any other in it."""
+    rows = range(0, len(passages), max(1, len(passages) // _QUERIES))
+    said = (" ".join((passages[row].article_title, passages[row].section_title)).strip() for row in rows)
+    return list(dict.fromkeys(text for text in said if text))
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    """Return the bytes of the files in `folder`, without those that Tantivy keeps as locks."""
+    files = [file for file in sorted(folder.rglob("*")) if file.is_file() and not file.name.startswith(".")]
+    return {file.relative_to(folder).as_posix(): file.stat().st_size for file in files}
 
 
 def _put(work: Path, folder: Path) -> None:
@@ -139,10 +301,10 @@ def _put(work: Path, folder: Path) -> None:
 
 
 @contextmanager
-def building(folder: Path) -> Iterator[None]:
-    """Keep every other process from building or removing `folder`, and clear away what a killed one left.
+def building(folder: Path) -> Iterator[Path]:
+    """Keep every other process from building or removing `folder`, and clear away what a killed one left but for its staging.
 
-    The lock goes with the process that holds it.
+    The lock goes with the process that holds it. Yields the folder for the staging, which `folder` has for itself.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / f".{folder.name}.lock"):
@@ -150,7 +312,10 @@ def building(folder: Path) -> Iterator[None]:
             if not folder.exists() and (left / "index" / MANIFEST).is_file():
                 os.rename(left / "index", folder)  # it was killed between the two renames
             shutil.rmtree(left, ignore_errors=True)
-        yield
+        yield folder.parent / f".{folder.name}.parts"
+
+
+# opening
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -161,15 +326,16 @@ def read_manifest(folder: Path) -> Manifest:
     IndexProblem
         When there is none, or it is not of this format.
     """
+    name = folder.name
     try:
         values = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         manifest = Manifest(**values)
     except FileNotFoundError as error:
-        raise IndexProblem(f"{folder} is no index: it has no {MANIFEST}") from error
+        raise IndexProblem(f"{name} is no index: {folder} has no {MANIFEST}") from error
     except (ValueError, TypeError) as error:
-        raise IndexProblem(f"{folder / MANIFEST} is damaged ({error}); remove the folder, it is built again") from error
+        raise IndexProblem(f"the index {name} is damaged: {folder / MANIFEST} can not be read ({error})") from error
     if manifest.format != FORMAT:
-        raise IndexProblem(f"{folder} has index format {manifest.format}, this version reads {FORMAT}; remove it, it is built again")
+        raise IndexProblem(f"the index {name} has format {manifest.format}, this version reads {FORMAT}")
     return manifest
 
 
@@ -179,23 +345,45 @@ def open_index(folder: Path) -> Index:
     Raises
     ------
     IndexProblem
-        When a part is missing, damaged, or does not have as many passages as the manifest says.
+        When a part is missing, cut short, damaged or foreign.
     """
     manifest = read_manifest(folder)
     try:
+        for file, size in manifest.files.items():
+            there = (folder / file).stat().st_size
+            if there != size:
+                raise ValueError(f"{file} has {there:,} bytes, its manifest says {size:,}")
         index = Index(
             folder,
             manifest,
-            PassageStore.load(folder / "passages"),
-            DenseIndex.load(folder / "dense.faiss"),
-            SparseIndex(folder / "sparse"),
+            PassageStore.load(folder / PASSAGES),
+            DenseIndex.load(folder / DENSE),
+            SparseIndex(folder / SPARSE),
         )
+        sizes = {"passages": len(index.passages), "dense": len(index.dense), "sparse": len(index.sparse)}
+        if set(sizes.values()) != {manifest.passages}:
+            raise ValueError(f"its manifest says {manifest.passages} passages, its parts hold {sizes}")
+        if index.dense.dimension != manifest.dimension:
+            raise ValueError(f"its manifest says vectors of {manifest.dimension}, its dense half holds vectors of {index.dense.dimension}")
+    except FileNotFoundError as error:
+        raise IndexProblem(f"the index {folder.name} is damaged: {error.filename} is missing") from error
     except ValueError as error:
-        raise IndexProblem(f"the index {folder.name} is damaged: {error}; remove {folder}, it is built again") from error
-    sizes = {"passages": len(index.passages), "dense": len(index.dense), "sparse": len(index.sparse)}
-    if set(sizes.values()) != {manifest.passages}:
-        raise IndexProblem(
-            f"the index {folder.name} is damaged: its manifest says {manifest.passages} passages, its parts hold {sizes}; "
-            f"remove {folder}, it is built again"
-        )
+        raise IndexProblem(f"the index {folder.name} is damaged: {error}") from error
     return index
+
+
+def vectors_of(index: Index) -> HalfVectors:
+    """Return the vectors that the dense half of `index` was made of, shape (passages, dimension), memory-mapped.
+
+    Raises
+    ------
+    IndexProblem
+        When they are damaged.
+    """
+    try:
+        vectors: HalfVectors = np.load(index.folder / VECTORS, mmap_mode="r")
+    except (OSError, ValueError) as error:
+        raise IndexProblem(f"the index {index.folder.name} is damaged: {VECTORS} can not be read ({error})") from error
+    if vectors.shape != (index.manifest.passages, index.manifest.dimension) or vectors.dtype != np.float16:
+        raise IndexProblem(f"the index {index.folder.name} is damaged: {VECTORS} holds {vectors.dtype} of shape {vectors.shape}")
+    return vectors

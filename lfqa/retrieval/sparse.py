@@ -177,4 +177,6 @@ class SparseIndex:
     def _hits(self, query: tantivy.Query, k: int) -> list[tuple[int, float]]:
         found = self._searcher.search(query, limit=k, count=False).hits
         rows = self._searcher.fast_field_values("row", [address for _, address in found])
-        return [(int(row), float(score)) for row, (score, _) in zip(rows, found, strict=True) if row is not None]
+        hits = [(int(row), float(score)) for row, (score, _) in zip(rows, found, strict=True) if row is not None]
+        # of equal scores the first row, however Tantivy has merged its files
+        return sorted(hits, key=lambda hit: (-hit[1], hit[0]))

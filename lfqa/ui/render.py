@@ -136,6 +136,18 @@ def title_html(hit: Hit) -> str:
     return f'<span class="lfqa-title"><cite>{isolated(passage.article_title or "Untitled")}</cite>{section}</span>'
 
 
+def source_html(hit: Hit) -> str:
+    """Return where a passage is from, a file or address and its page; nothing where that is not known."""
+    passage = hit.passage
+    if not passage.source:
+        return ""
+    page = f", page {passage.page}" if passage.page else ""
+    said = f"{isolated(passage.source)}{page}"
+    if passage.source.startswith(("https://", "http://")):
+        said = f'<a href="{escape(passage.source)}" target="_blank" rel="noopener noreferrer nofollow">{said}</a>'
+    return f'<p class="lfqa-source">{said}</p>'
+
+
 def _tally_html(sentences: Sequence[Sentence]) -> str:
     supported, total = sum(sentence.supported for sentence in sentences), len(sentences)
     if total == 1:
@@ -204,7 +216,7 @@ def _passage_html(source: Source, cited: Sequence[Span], part: bool) -> str:
     return (
         f'<li class="lfqa-passage" id="passage-{hit.rank}"><header><span class="lfqa-rank" aria-label="Rank {hit.rank}">{hit.rank}</span>'
         f'{title_html(hit)}<span class="lfqa-badges">{badge}{reading_badge(source) if part else ""}</span></header>'
-        f'<p class="lfqa-text" dir="auto">{text}</p>{scores_html(hit)}</li>'
+        f'<p class="lfqa-text" dir="auto">{text}</p>{source_html(hit)}{scores_html(hit)}</li>'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,7 @@ from lfqa.ui.render import ENGINES, RETRIEVERS, WRITERS
 
 _DECODINGS = {"greedy": "Greedy", "beam": "Beam", "sample": "Sample"}
 _NAMES = {
+    "index": "documents",
     "engine": "search engine",
     "retriever": "retriever",
     "k": "passages",
@@ -27,7 +29,7 @@ _NAMES = {
 }
 
 
-def choose(base: Settings, writer_problem: Problem | None = None, with_retriever: bool = True) -> Settings:
+def choose(base: Settings, writer_problem: Problem | None = None, with_retriever: bool = True, indexes: Sequence[str] = ()) -> Settings:
     """Draw the controls in the sidebar and return `base` with what the visitor chose.
 
     Parameters
@@ -36,6 +38,8 @@ def choose(base: Settings, writer_problem: Problem | None = None, with_retriever
         Why BART can not be had.
     with_retriever
         Whether one retriever is chosen; the compare page uses all.
+    indexes
+        Names of the indexes that may be asked instead of the corpus.
 
     Notes
     -----
@@ -56,6 +60,12 @@ def choose(base: Settings, writer_problem: Problem | None = None, with_retriever
                 persist_state="session",
                 help="Embedded searches here, with FAISS and Tantivy. Elasticsearch is the server that this page's host has set up.",
             )  # fmt: skip
+        if indexes:
+            names = list(dict.fromkeys([base.index or "", *indexes]))
+            chosen["index"] = st.selectbox(
+                "Search in", names, format_func=_corpus, key="set_index", persist_state="session",
+                help="Indexes made on this machine with `lfqa index add`.",
+            ) or None  # fmt: skip
         chosen["k"] = st.slider(
             "Passages", 1, max(20, base.k), base.k, key="set_k", persist_state="session", help="How many passages are found and shown."
         )
@@ -100,7 +110,8 @@ def _writing(base: Settings) -> dict[str, Any]:
 
 def summary(settings: Settings) -> str:
     """Return the settings of an answer in one line."""
-    parts = [ENGINES[settings.engine]] if settings.engine != "embedded" else []
+    parts = [settings.index] if settings.index else []
+    parts += [ENGINES[settings.engine]] if settings.engine != "embedded" else []
     parts += [RETRIEVERS[settings.retriever], f"{settings.k} passages" if settings.k > 1 else "1 passage", WRITERS[settings.generator]]
     if settings.generator == "extract":
         parts.append(f"{settings.extract_sentences} sentences" if settings.extract_sentences > 1 else "1 sentence")
@@ -122,7 +133,7 @@ def differences(made: Settings, now: Settings) -> list[str]:
 def _matters(field: str, made: Settings, now: Settings) -> bool:
     if field == "extract_sentences":
         return made.generator == now.generator == "extract"
-    if field in ("engine", "retriever", "k", "generator"):
+    if field in ("index", "engine", "retriever", "k", "generator"):
         return True
     if made.generator != now.generator or now.generator == "extract":
         return False
@@ -133,6 +144,12 @@ def _matters(field: str, made: Settings, now: Settings) -> bool:
 _DRAWN = ("beams", "temperature", "top_p", "seed")
 
 
+def _corpus(name: str | None) -> str:
+    return name or "the bundled corpus"
+
+
 def _word(field: str, value: Any) -> str:
+    if field == "index":
+        return _corpus(value)
     words: dict[str, dict[str, str]] = {"engine": ENGINES, "retriever": RETRIEVERS, "generator": WRITERS, "decoding": _DECODINGS}
     return words.get(field, {}).get(value, str(value))
