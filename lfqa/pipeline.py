@@ -122,8 +122,10 @@ class Pipeline:
             catalog, encoder = self.catalog(chosen), self.encoder(chosen)
             if chosen.index:
                 return catalog.open(chosen.index)
-            from lfqa.corpus.named import corpus_file
+            from lfqa.corpus.named import corpus_dataset, corpus_file
 
+            if (dataset := corpus_dataset(chosen.corpus)) is not None:
+                return catalog.of_dataset(dataset, encoder, self.progress)
             return catalog.of_corpus(corpus_file(chosen.corpus, chosen.cache), encoder, self.progress)
 
         return self._keep(("index", chosen.cache, chosen.retriever_model, chosen.index or "", chosen.corpus), load)

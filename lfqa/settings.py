@@ -51,7 +51,7 @@ class Settings(BaseSettings):
     Environment variables are the field names with ``LFQA_`` before them; ``LFQA_CONFIG`` names a TOML file with the same fields.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LFQA_", extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="LFQA_", env_ignore_empty=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     profile: Literal["embedded", "hub"] = "embedded"
     retriever_model: str = Field(str(ASSETS / "models" / "retriever"), description="Folder or hub name of a RetriBERT.")

@@ -105,6 +105,20 @@ def test_a_corpus_that_can_not_be_read_is_refused(catalog: Catalog, encoder: Wor
     assert corpora(catalog) == []
 
 
+def test_a_data_set_can_be_the_corpus_and_is_read_once(catalog: Catalog, encoder: WordEncoder, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    file = write_passages(tmp_path / "set" / "train.jsonl", FRUIT)
+    name = DatasetName(str(tmp_path / "set"))
+    index = catalog.of_dataset(name, encoder)  # type: ignore[arg-type]
+    assert texts(index) == [p.passage_text for p in FRUIT]
+    file.unlink()
+    assert catalog.of_dataset(name, encoder).manifest == index.manifest  # type: ignore[arg-type]
+    file.write_text('{"neither": 1}')
+    with pytest.raises(PassageFileError, match="row 1: has neither"):
+        Catalog(catalog.named.parent, "model-b").of_dataset(name, encoder)  # type: ignore[arg-type]
+    assert corpora(catalog) == [index.folder.name]
+
+
 # named ones
 
 

@@ -8,7 +8,8 @@ import huggingface_hub
 import pytest
 
 from lfqa.corpus import named
-from lfqa.corpus.named import corpus_file
+from lfqa.corpus.dataset import DatasetName
+from lfqa.corpus.named import corpus_dataset, corpus_file
 from lfqa.hub import CORPORA, HubUnavailable
 
 
@@ -45,3 +46,11 @@ def test_online_the_parquet_conversion_is_downloaded_after_saying_so(
     assert "wiki40b_en_100_0" in str(asked["allow_patterns"]), "one configuration, not all of them"
     assert tmp_path in Path(str(asked["cache_dir"])).parents
     assert CORPORA["wiki_snippets"] in caplog.text
+
+
+def test_a_data_set_is_named_with_its_configuration(tmp_path: Path) -> None:
+    assert corpus_dataset("wikimedia/wikipedia@20231101.simple") == DatasetName("wikimedia/wikipedia", "20231101.simple")
+    assert corpus_dataset("someone/notes@") == DatasetName("someone/notes")
+    assert corpus_dataset("wiki_snippets") is None
+    (tmp_path / "a@b.jsonl").write_text("{}")
+    assert corpus_dataset(str(tmp_path / "a@b.jsonl")) is None, "a file of that name goes first"

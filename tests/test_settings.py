@@ -124,3 +124,10 @@ def test_a_short_longest_answer_brings_the_shortest_down(monkeypatch: pytest.Mon
     assert Settings().min_answer_tokens == 24
     with pytest.raises(ValueError, match="longer than the longest"):
         Settings(min_answer_tokens=30)
+
+
+def test_an_empty_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    default = Settings().corpus
+    monkeypatch.setenv("LFQA_CORPUS", "")
+    monkeypatch.setenv("LFQA_K", "")
+    assert (Settings().corpus, Settings().k) == (default, 6)

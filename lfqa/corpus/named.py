@@ -1,13 +1,22 @@
-"""Where the passages of a corpus are: a passage file, a folder in the layout of ``wiki_snippets``, or that data set on the hub."""
+"""Where the passages of a corpus are: a passage file, a folder in the layout of ``wiki_snippets``, that data set on the hub, or another."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 
+from lfqa.corpus.dataset import DatasetName
 from lfqa.hub import CORPORA, HubUnavailable, is_reachable
 
 logger = logging.getLogger(__name__)
+
+
+def corpus_dataset(name: str) -> DatasetName | None:
+    """Return the data set that the corpus `name` means, ``NAME@CONFIG`` on the hub or as a local folder; None where it means a file."""
+    if "@" not in name or Path(name).expanduser().exists():
+        return None
+    dataset, _, config = name.rpartition("@")
+    return DatasetName(dataset, config or None)
 
 
 def corpus_file(name: str, cache: Path) -> Path:
@@ -25,7 +34,8 @@ def corpus_file(name: str, cache: Path) -> Path:
         return path
     if name not in CORPORA:
         raise FileNotFoundError(
-            f"the corpus {name} does not exist: name a passage file, a folder of Parquet files, or one of {sorted(CORPORA)}"
+            f"the corpus {name} does not exist: name a passage file, a folder of Parquet files, one of {sorted(CORPORA)}, or "
+            "a data set as NAME@CONFIG"
         )
     if not is_reachable():
         raise HubUnavailable(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from lfqa.corpus.dataset import DatasetName, read_dataset
 from lfqa.corpus.reading import Reading
 from lfqa.corpus.sources import Roots, Skipped, Source, find_sources, read_source
 from lfqa.corpus.store import PassageFileError, batched, corpus_digest, read_passages
@@ -71,17 +73,36 @@ class Catalog:
         """
         digest = corpus_digest(path)
         folder = self.corpora / f"{path.name.split('.')[0]}-{digest}-{self.model}"
+        item = Item(lambda skip: islice(batched(read_passages(path), _BATCH), skip, None))
+        return self._made_once(folder, item, digest, digest, encoder, progress)
+
+    def of_dataset(self, name: DatasetName, encoder: Encoder, progress: Progress | None = None) -> Index:
+        """Return the index of a data set, building it when there is none for the model or it is damaged; it is not looked at again.
+
+        Raises
+        ------
+        PassageFileError
+            When it can not be read.
+        HubUnavailable
+            When it has to be read, is not a local folder, and the hub can not be reached.
+        """
+        slug = re.sub(r"[^A-Za-z0-9.]+", "-", str(name)).strip("-.")
+        folder = self.corpora / f"{slug}-{hashlib.sha256(str(name).encode()).hexdigest()[:8]}-{self.model}"
+        return self._made_once(folder, Item(lambda skip: read_dataset(name, skip)), f"{name} {READER}", None, encoder, progress)
+
+    def _made_once(self, folder: Path, item: Item, plan: str, corpus: str | None, encoder: Encoder, progress: Progress | None) -> Index:
+        """Return the index in `folder`, building it of one source where there is none that can be opened."""
         if (index := _opened(folder)) is not None:
             return index
         with building(folder) as parts:
             if (index := _opened(folder)) is not None:  # built by another process meanwhile
                 return index
-            staging = Staging(parts, digest)
-            staging.read([Item(lambda skip: islice(batched(read_passages(path), _BATCH), skip, None))], None, _count(progress))
+            staging = Staging(parts, plan)
+            staging.read([item], None, _count(progress))
             if staging.failed:
                 shutil.rmtree(parts)
                 raise PassageFileError(staging.failed[0])
-            index = build_index(staging, folder, encoder, model=self.model, corpus=digest, progress=progress)
+            index = build_index(staging, folder, encoder, model=self.model, corpus=corpus, progress=progress)
             shutil.rmtree(parts)
             return index
 

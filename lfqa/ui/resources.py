@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_DOING = {"embed": "Embedding the passages", "write": "Writing the index", "questions": "Embedding the answered questions"}
+_DOING = {
+    "read": "Reading the documents",
+    "embed": "Embedding the passages",
+    "write": "Writing the index",
+    "questions": "Embedding the answered questions",
+}
 
 
 class Engine:
@@ -48,7 +53,7 @@ class Engine:
         return self._progress
 
     def _tell(self, step: str, done: int, total: int) -> None:
-        count = f" ({done:,} of {total:,})" if step == "embed" else ""
+        count = {"read": f" ({done:,} passages)", "embed": f" ({done:,} of {total:,})"}.get(step, "")
         self._progress = (f"{_DOING.get(step, step)}{count}", done / total if total else 0.0)
 
     def _load(self) -> None:
