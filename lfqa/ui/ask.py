@@ -9,7 +9,7 @@ import streamlit as st
 
 from lfqa.settings import Settings
 from lfqa.types import Answer, NearestQuestion
-from lfqa.ui import examples, nearest, resources, sidebar
+from lfqa.ui import examples, nearest, resources, sidebar, site
 from lfqa.ui.live import follow
 from lfqa.ui.problems import Problem, explain
 from lfqa.ui.render import answer_html, heading, note_html, passages_html, question_html, steps_html
@@ -25,6 +25,9 @@ LEAD = (
 
 # keys of this visitor's session
 QUESTION, PENDING, RESULT = "ask_question", "ask_pending", "ask_result"
+COMPARE = "ask_compare_now"  # the question that the compare page is to take up
+
+COMPARE_KEY = "Alt+P"
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ def page() -> None:
     if fresh:
         examples.draw(_submit, folded=False)
         return
+    with st.container(key="ask-go-on", horizontal=True, gap="small"):
+        asked = state[PENDING] if PENDING in state else state[RESULT].question
+        examples.draw_next(_submit, asked)
+        if site.has("compare") and st.button("Compare retrievers", key="ask_compare", type="tertiary", shortcut=COMPARE_KEY):
+            state[COMPARE] = asked
+            site.go_to("compare")
     examples.draw(_submit, folded=True)
     notice = st.empty()
     slots = [st.empty() for _ in range(5)]

@@ -48,11 +48,15 @@ class _Column:
 def page() -> None:
     """Draw the page."""
     state = st.session_state
+    if (handed_over := state.pop(ask.COMPARE, None)) is not None:
+        _submit(handed_over)
     fresh = PENDING not in state and RESULT not in state
     st.html(heading(TITLE, LEAD if fresh else ""))
     pipeline, base, writer_problem = resources.ready()
     settings = sidebar.choose(base, writer_problem, with_retriever=False)
     _form()
+    if not fresh:
+        examples.draw_next(_submit, state[PENDING] if PENDING in state else state[RESULT].question)
     examples.draw(_submit, folded=not fresh)
     if fresh:
         return

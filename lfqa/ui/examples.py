@@ -12,6 +12,7 @@ from lfqa.settings import ASSETS
 from lfqa.ui.markup import plain_markdown
 
 AT_FIRST = 5
+NEXT_KEY = "Alt+N"
 
 
 @cache
@@ -21,6 +22,14 @@ def examples() -> tuple[str, ...]:
         return tuple(json.loads((ASSETS / "examples.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
         return ()
+
+
+def following(question: str) -> str | None:
+    """Return the example after `question`, the first after the last or after what is none; None where there are no examples."""
+    questions = examples()
+    if not questions:
+        return None
+    return questions[(questions.index(question) + 1) % len(questions)] if question in questions else questions[0]
 
 
 def draw(submit: Callable[[str], None], folded: bool) -> None:
@@ -37,6 +46,13 @@ def draw(submit: Callable[[str], None], folded: bool) -> None:
     if len(questions) > AT_FIRST:
         with st.expander("More examples"):
             _buttons(questions[AT_FIRST:], AT_FIRST, submit)
+
+
+def draw_next(submit: Callable[[str], None], asked: str) -> None:
+    """Draw a button, with a key for it, that hands the example after the question `asked` to `submit`."""
+    question = following(asked)
+    if question is not None:
+        st.button("Next example", key="next_example", type="tertiary", shortcut=NEXT_KEY, on_click=submit, args=(question,))
 
 
 def _buttons(questions: tuple[str, ...], first: int, submit: Callable[[str], None]) -> None:

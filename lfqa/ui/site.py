@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import streamlit as st
 
 _HERE = Path(__file__).parent
+_ENTRIES = "site_entries"  # key of the visitor's session
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,18 @@ def show(pages: Sequence[Page], name: str) -> None:
     entries = [
         st.Page(partial(_draw, page, name), title=page.title, url_path=page.path, default=number == 0) for number, page in enumerate(pages)
     ]
+    st.session_state[_ENTRIES] = {page.path: entry for page, entry in zip(pages, entries, strict=True)}
     st.navigation(entries, position="top").run()
+
+
+def has(path: str) -> bool:
+    """Say whether the site has a page at `path`: a page that is drawn alone has no other beside it."""
+    return path in st.session_state.get(_ENTRIES, {})
+
+
+def go_to(path: str) -> NoReturn:
+    """Leave this page for the one at `path`."""
+    st.switch_page(st.session_state[_ENTRIES][path])
 
 
 def _draw(page: Page, name: str) -> None:
