@@ -15,7 +15,7 @@ from lfqa.retrieval.closeness import ScoredSpan
 from lfqa.types import Passage
 from lfqa.wording import content
 
-WORD_WEIGHT = 0.25
+WORD_WEIGHT = 0.30
 """What sharing the question's words counts, beside a cosine of 1."""
 
 ENOUGH_WORDS = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +62,18 @@ def _any_model(model: str, device: str) -> RetriBertModel:
     return loaded
 
 
+def _batches(order: Sequence[int], lengths: Sequence[int], characters: int = 20_000) -> Iterator[Sequence[int]]:
+    """Yield the rows of `order`, shortest first, in batches of at most so many characters with padding: about 32 passages of 100 words.
+
+    A batch of sentences holds more texts than one of passages, or the fixed cost of a batch outweighs the encoding.
+    """
+    first = 0
+    for last in range(1, len(order) + 1):
+        if last == len(order) or (last + 1 - first) * lengths[order[last]] > characters:
+            yield order[first:last]
+            first = last
+
+
 class Encoder:
     """A RetriBERT checkpoint that turns questions and passages into vectors.
 
@@ -107,7 +119,6 @@ class Encoder:
         embed: Callable[..., torch.Tensor],
         longest: int,
         progress: Callable[[int], object] | None = None,
-        batch_size: int = 32,
     ) -> Vectors:
         import torch
 
@@ -116,16 +127,17 @@ class Encoder:
         order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
         low = self.device != "cpu" or (_low_precision() and len(texts) > 1)
         with torch.inference_mode(), torch.autocast(self.device, dtype=torch.bfloat16, enabled=low):
-            for first in range(0, len(order), batch_size):
-                rows = order[first : first + batch_size]
+            done = 0
+            for rows in _batches(order, [len(text) for text in texts]):
                 with self._tokenizing:
                     self._tokenizer.enable_truncation(longest)
                     batch = self._tokenizer.encode_batch([texts[row] for row in rows])
                 ids = torch.tensor([encoding.ids for encoding in batch], device=self.device)
                 mask = torch.tensor([encoding.attention_mask for encoding in batch], device=self.device)
                 vectors[rows] = embed(ids, mask).float().cpu().numpy()
+                done += len(rows)
                 if progress is not None:
-                    progress(min(first + batch_size, len(order)))
+                    progress(done)
         return vectors
 
 

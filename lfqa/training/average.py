@@ -51,4 +51,5 @@ def average_checkpoints(checkpoints: Sequence[Path], out: Path) -> None:
         folder = Path(work) / "model"
         shutil.copytree(checkpoints[0], folder)
         save_file({name: value.contiguous() for name, value in mean.items()}, folder / WEIGHTS, metadata={"format": "pt"})
+        shutil.copymode(checkpoints[0] / WEIGHTS, folder / WEIGHTS)
         os.replace(folder, out)

@@ -15,7 +15,7 @@ from lfqa.types import Passage
 Record = dict[str, Any]
 
 
-def rank_sentences(records: Sequence[Record], encoder: Encoder, distractors: int = 4) -> list[Record]:
+def rank_sentences(records: Sequence[Record], encoder: Encoder, distractors: int = 3) -> list[Record]:
     """Return `records` with ``relevance``: for each passage one number a sentence, as `lfqa.retrieval.closeness` makes them.
 
     Parameters

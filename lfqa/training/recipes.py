@@ -62,10 +62,13 @@ class GeneratorRecipe:
         How often each source of the grounded records is drawn from, relative to the others; ``own`` is the corpus' questions.
     texts
         The same for the sources of the running passages.
+    records
+        How many prepared records a run draws from, at most; ranking their sentences takes a minute for every few thousand.
     """
 
     vocab_size: int = 20_000
     decoder_layers: int = 6
+    records: int = 20_000
     seed: int = 0
     stages: tuple[Stage, ...] = _STAGES
     mixture: dict[str, float] = field(

@@ -221,7 +221,9 @@ def _stage_examples(
         validation = own_records(corpus, "validation", Path(work) / "validation")
     if stage.quoted:
         own, validation = [quoted(record) for record in own], [quoted(record) for record in validation]
-    records = _fitting(ranked([*read_lines(prepared / RECORDS), *own], "training"), count, stage.source_tokens)
+    drawn = read_lines(prepared / RECORDS)
+    drawn = random.Random(recipe.seed).sample(drawn, min(recipe.records, len(drawn)))
+    records = _fitting(ranked([*drawn, *own], "training"), count, stage.source_tokens)
     answering = _answering(records, count, stage, recipe.mixture)
 
     def make(rng: random.Random) -> gen.Example:

@@ -23,15 +23,16 @@ from lfqa.sentences import split_sentences
 from lfqa.settings import ASSETS
 from lfqa.training import near_misses as made
 from lfqa.types import Passage
-from lfqa.wording import words
+from lfqa.wording import content, coverage, words
 
 _TUNING_WEIGHT = 2.0  # of a labelled pair, against 1 of a made one
 _LESS_SURE = {"cut": 0.3, "emptied": 0.3, "spliced": 0.5, "stuttered": 0.5}  # made so, some still say what the passage says
 _TRIED = 6  # spans of a passage
+_HELD = 0.6  # share of an answer sentence's words from which a passage is taken to say it
 
 
 def make_pairs(passages: Sequence[Passage], questions: Sequence[dict[str, object]], seed: int = 0) -> list[Pair]:
-    """Return pairs made from answers that name one passage, and from the passages themselves; see `lfqa.training.near_misses`."""
+    """Return pairs made from answers and the passages that they name; see `lfqa.training.near_misses`."""
     rng = random.Random(seed)
     by_id = {passage.passage_id: passage for passage in passages}
     by_title: dict[str, list[Passage]] = defaultdict(list)
@@ -45,27 +46,31 @@ def make_pairs(passages: Sequence[Passage], questions: Sequence[dict[str, object
 
     for question in questions:
         names = question["passage_ids"]
-        if question["split"] == "test" or not isinstance(names, list) or len(names) != 1 or names[0] not in by_id:
+        named = [by_id[name] for name in names if name in by_id] if isinstance(names, list) else []
+        if question["split"] == "test" or not named:
             continue
-        passage = by_id[names[0]]
-        others = [other for other in by_title[passage.article_title] if other is not passage]
-        said = split_sentences(passage.passage_text)
-        near, wide = made.word_pool(said), made.word_pool([s for other in others for s in split_sentences(other.passage_text)])
         anywhere = made.word_pool(split_sentences(rng.choice(passages).passage_text))
         for sentence in split_sentences(str(question["answer"])):
-            if len(words(sentence)) < 6:
-                continue
+            told = content(sentence)
+            held, passage = max(((coverage(told, content(p.passage_text)), p) for p in named), key=lambda item: item[0])
+            if held < _HELD or len(words(sentence)) < 6:
+                continue  # written from several passages, none of which says it all
             add(sentence, passage, "answer", True)
+            others = [other for other in by_title[passage.article_title] if other is not passage]
+            pools = [made.word_pool(split_sentences(p.passage_text)) for p in (passage, rng.choice(others or [passage]))]
             for maker in made.WRONG_FACTS:
                 if rng.random() < 0.35:
-                    add(maker(sentence, rng.choice((near, wide)), rng), passage, maker.__name__)
+                    add(maker(sentence, rng.choice(pools), rng), passage, maker.__name__)
             if others and rng.random() < 0.15:
                 add(sentence, rng.choice(others), "other_passage")
+        passage = rng.choice(named)
+        said = split_sentences(passage.passage_text)
+        near = made.word_pool(said)
         if rng.random() < 0.5:
             add(rng.choice(said), passage, "copy", True)
         for maker in made.WRONG_FACTS:
             if rng.random() < 0.6:
-                add(maker(rng.choice(said), rng.choice((near, wide)), rng), passage, maker.__name__)
+                add(maker(rng.choice(said), near, rng), passage, maker.__name__)
         for maker in made.BROKEN:
             if rng.random() < 0.7:
                 add(maker(rng.choice(said), near, rng), passage, maker.__name__)
@@ -128,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=Path, default=ASSETS.parent / "tests" / "data" / "support_pairs.jsonl")
     parser.add_argument("--corpus", type=Path, default=ASSETS / "corpus")
-    parser.add_argument("--precision", type=float, default=0.91, help="Of the tuning pairs; puts the default threshold there.")
+    parser.add_argument("--recall", type=float, default=0.76, help="Of the tuning pairs; puts the default threshold there.")
     options = parser.parse_args()
     labelled = read_pairs(options.pairs)
     titles = {pair.passage.article_title for pair in labelled}
@@ -158,7 +163,7 @@ def main() -> None:
     coefficients, intercept = fit_with(range(len(tuning)))
     order = np.argsort(-held_out)
     precisions = np.cumsum(labels[order]) / np.arange(1, len(order) + 1)
-    last = int(np.nonzero(precisions >= options.precision)[0].max())
+    last = int(np.nonzero(np.cumsum(labels[order]) >= options.recall * labels.sum())[0].min())
     shift = float(held_out[order[last]])
     found = labels[order][: last + 1].sum() / labels.sum()
     print(f"# threshold at log-odds {shift:.3f}, where precision is {precisions[last]:.3f} and recall {found:.3f}")  # noqa: T201
