@@ -61,10 +61,8 @@ def compare(
         )  # fmt: skip
         found = {name: pipeline.retrieve(question, pipeline.settings.with_options(retriever=name)) for name in _NAMES}
         different = list({hit.passage.passage_id: hit for hits in found.values() for hit in hits}.values())
-        # a server does not say what a term adds
-        embedded = pipeline.settings.engine == "embedded"
-        added = pipeline.term_scores(question, different) if embedded else []
-        terms = {hit.passage.passage_id: scores for hit, scores in zip(different, added, strict=False)}
+        added = pipeline.term_scores(question, different)
+        terms = {hit.passage.passage_id: scores for hit, scores in zip(different, added, strict=True)}
         moved = shifts(found["hybrid"])
         if as_json:
             typer.echo(_json(question, found, moved, overlaps(found), terms))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,11 +13,8 @@ from lfqa.cli_common import EngineOption, ProfileOption, UrlOption, clear_errors
 from lfqa.settings import ASSETS
 
 if TYPE_CHECKING:
-    from lfqa.corpus.reading import Reading
     from lfqa.corpus.sources import Roots, Skipped
     from lfqa.indexing.listing import Changes
-    from lfqa.pipeline import Pipeline
-    from lfqa.types import Passage
 
 index_app = typer.Typer(help="Make, list and remove indexes of your own documents.", no_args_is_help=True)
 
@@ -97,7 +94,16 @@ def index_add(
         try:
             with show_progress() as tell:
                 if pipeline.settings.engine == "elasticsearch":
-                    said = _add_to_server(pipeline, name, roots, reading or Reading(), skipped, tell)
+                    from lfqa.engines import add_to_server
+
+                    if index_type is not None:
+                        raise ValueError("--index-type is for FAISS, which an Elasticsearch server does not use")
+                    model = pipeline.catalog().model
+                    added = add_to_server(
+                        pipeline.settings, name, roots, pipeline.encoder(), model, reading=reading, progress=tell, skip=skipped.append
+                    )
+                    said = f"{added.manifest.passages:,} passages; sources: {added.read:,} read"
+                    said += f", {added.skipped:,} skipped" if added.skipped else ""
                 else:
                     outcome = pipeline.catalog().add(
                         name,
@@ -135,28 +141,6 @@ def _questions() -> list[str]:
 
     file = ASSETS / "corpus" / "questions.jsonl"
     return [each.question for each in read_answered(file)] if file.is_file() else []
-
-
-def _add_to_server(pipeline: Pipeline, name: str, roots: Roots, reading: Reading, skipped: list[Skipped], tell: Any) -> str:
-    from lfqa.corpus.sources import find_sources, read_source
-    from lfqa.engines import add_to_server
-
-    if not roots:
-        raise ValueError("name the files, folders or data set to index: a server does not know what its index was made of")
-    sources, left_out = find_sources(roots)
-    skipped += left_out
-
-    def documents() -> Iterator[tuple[str, Sequence[Passage]]]:
-        from lfqa.corpus.sources import Skipped
-
-        for source in sources:
-            try:
-                yield from ((source.root, passages) for passages in read_source(source, roots.datasets, reading))
-            except ValueError as error:
-                skipped.append(Skipped(source.place, str(error)))
-
-    manifest = add_to_server(pipeline.settings, name, documents(), roots.names(), pipeline.encoder(), pipeline.catalog().model, tell)
-    return f"{manifest.passages:,} passages; {len(sources)} sources looked at"
 
 
 def _counts(changes: Changes) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import shutil
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,8 +17,11 @@ from lfqa.retrieval.elastic_index import ElasticManifest, names, open_index
 from lfqa.settings import Settings
 
 if TYPE_CHECKING:
+    from lfqa.corpus.reading import Reading
+    from lfqa.corpus.sources import Roots, Skipped
     from lfqa.indexing.build import Progress
-    from lfqa.indexing.elastic import Document, Embeds
+    from lfqa.indexing.elastic import Embeds
+    from lfqa.indexing.elastic_sources import Added
     from lfqa.retrieval.elastic import ElasticIndex
 
 logger = logging.getLogger(__name__)
@@ -113,26 +118,29 @@ def stands_in(settings: Settings, names: Collection[str]) -> bool:
 def add_to_server(
     settings: Settings,
     name: str,
-    documents: Iterable[Document],
-    roots: Sequence[str],
+    roots: Roots,
     encoder: Embeds,
     model: str,
+    *,
+    reading: Reading | None = None,
     progress: Progress | None = None,
-    expected: int = 0,
-) -> ElasticManifest:
-    """Make the index `name` of the server that `settings` name hold `documents`; see `lfqa.indexing.elastic.add_documents`.
+    skip: Callable[[Skipped], object] = lambda skipped: None,
+) -> Added:
+    """Bring an index of the server that `settings` name up to date with `roots`; see `lfqa.indexing.elastic_sources.add_sources`.
 
     Raises
     ------
+    IndexProblem
+        When nothing is named, or nothing of it can be read.
     ElasticProblem
         When the server does not answer, is too old, or has a foreign index of this name.
     """
-    from lfqa.indexing.elastic import add_documents
+    from lfqa.indexing.elastic_sources import add_sources
 
     connection = connect(settings)
     check_version(connection)
-    with building(settings, name):
-        return add_documents(connection, name, documents, roots, encoder, model, progress=progress, expected=expected)
+    with building(settings, name) as folder:
+        return add_sources(connection, name, roots, encoder, model, folder, reading=reading, progress=progress, skip=skip)
 
 
 def server_indexes(settings: Settings) -> dict[str, ElasticManifest | str]:
@@ -169,17 +177,18 @@ def remove_from_server(settings: Settings, name: str) -> None:
     from lfqa.indexing.elastic import remove_index
 
     connection = connect(settings)
-    with building(settings, name):
+    with building(settings, name) as folder:
+        shutil.rmtree(folder, ignore_errors=True)
         remove_index(connection, name)
 
 
-def building(settings: Settings, name: str) -> AbstractContextManager[object]:
-    """Keep other processes of this machine from building the index `name` on the same server."""
-    import hashlib
-
+@contextmanager
+def building(settings: Settings, name: str) -> Iterator[Path]:
+    """Keep other processes of this machine from building the index `name` on the same server; yield a folder for the build."""
     from filelock import FileLock
 
     folder = settings.cache / "elasticsearch"
     folder.mkdir(parents=True, exist_ok=True)
     place = hashlib.sha256(f"{settings.elasticsearch_url} {name}".encode()).hexdigest()[:16]
-    return FileLock(folder / f".{place}.lock")
+    with FileLock(folder / f".{place}.lock"):
+        yield folder / place

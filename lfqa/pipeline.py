@@ -237,7 +237,7 @@ class Pipeline:
         raise problem
 
     def term_scores(self, question: str, hits: Sequence[Hit], settings: Settings | None = None) -> list[dict[str, float]]:
-        """Return for each of `hits` what each term of `question` adds to its BM25 score, by the embedded engine.
+        """Return for each of `hits` what each term of `question` adds to its BM25 score, by the engine that found them.
 
         Raises
         ------
@@ -246,8 +246,11 @@ class Pipeline:
         """
         chosen = settings or self.settings
         question = check_question(question, chosen.max_question_characters)
-        index = self.index(chosen)
-        return index.sparse.contributions(question, index.sparse.rows_of(hit.passage.passage_id for hit in hits))
+        ids = [hit.passage.passage_id for hit in hits]
+        try:
+            return self._searched(chosen, lambda index: index.contributions(question, ids))[0]
+        except KeyError:  # the index was replaced, or another one had to answer, meanwhile
+            return [{} for _ in hits]
 
     def nearest_question(self, question: str, k: int = 1, settings: Settings | None = None) -> tuple[NearestQuestion, ...]:
         """Return the `k` answered questions of the corpus most like `question`, the nearest first; none where it has none.

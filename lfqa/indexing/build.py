@@ -98,11 +98,18 @@ class Half(Generic[Query]):
 
 @dataclass(frozen=True)
 class Asked:
-    """The passages of an index that pass a filter."""
+    """The passages of an index that pass a filter.
+
+    Attributes
+    ----------
+    contributions
+        Takes a question and passage ids, and returns for each what each term adds to its BM25 score.
+    """
 
     passages: PassageStore
     dense: Half[Vectors]
     sparse: Half[str]
+    contributions: Callable[[str, Sequence[str]], list[dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -118,13 +125,18 @@ class Index:
     def asked(self, filters: Filters | None = None) -> Asked:
         """Return the view of one question, over the passages that pass `filters`."""
         dense, sparse = self.dense, self.sparse
+
+        def told(question: str, ids: Sequence[str]) -> list[dict[str, float]]:
+            return sparse.contributions(question, sparse.rows_of(ids))
+
         if not filters:
-            return Asked(self.passages, Half(dense.search), Half(sparse.search))
+            return Asked(self.passages, Half(dense.search), Half(sparse.search), told)
         rows = functools.cache(lambda: sparse.rows(filters))
         return Asked(
             self.passages,
             Half(lambda vector, k: dense.search(vector, k, rows())),
             Half(lambda question, k: sparse.search(question, k, filters)),
+            told,
         )
 
 

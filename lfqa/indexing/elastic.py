@@ -7,7 +7,6 @@ digest in each document says what it was made of: a build that was killed is gon
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,12 +23,14 @@ from lfqa.retrieval.elastic_index import (
     FORMAT,
     VECTOR,
     ElasticManifest,
+    Origin,
     alias_of,
     document,
     document_digest,
     document_id,
     manifest_of,
     mapping,
+    name_digest,
     open_index,
     passage_of,
 )
@@ -45,8 +46,7 @@ logger = logging.getLogger(__name__)
 _BATCH = 1024  # passages embedded together
 _WRITABLE = {"index.blocks.write": None, "index.refresh_interval": "-1"}
 
-Document = tuple[str, Sequence[Passage]]
-"""What brought passages in, a path or a data set, and the passages."""
+Known = tuple[Origin, Passage]
 
 
 class Embeds(Protocol):
@@ -63,11 +63,12 @@ class Embeds(Protocol):
 def add_documents(
     connection: Connection,
     name: str,
-    documents: Iterable[Document],
-    roots: Sequence[str],
+    documents: Iterable[tuple[Origin, Sequence[Passage]]],
+    roots: Iterable[str],
     encoder: Embeds,
     model: str,
     *,
+    unread: Iterable[str] = (),
     progress: Progress | None = None,
     expected: int = 0,
 ) -> ElasticManifest:
@@ -76,10 +77,12 @@ def add_documents(
     Parameters
     ----------
     documents
-        All that `roots` hold now: what they brought in before and is not among these goes. A passage with a known id replaces the old
-        one.
+        All that can be read of `roots` now: what they brought in before and is not among these goes. A passage with a known id replaces
+        the old one.
     model
         Digest of the encoder's checkpoint. Passages in an index of another one are embedded anew.
+    unread
+        Places that can not be read: what they brought in before stays.
     expected
         How many passages there will be, for `progress`; 0 where that is not known.
 
@@ -89,19 +92,19 @@ def add_documents(
         When the name belongs to a foreign index, or the server does not answer for long. The same call then goes on where this stopped.
     """
     tell = progress or (lambda step, done, total: None)
-    build = ElasticBuild(connection, check_name(name), model, encoder.dimension, roots)
+    build = ElasticBuild(connection, check_name(name), model, encoder.dimension, roots, unread)
     done = 0
 
-    def take(passages: Iterable[tuple[str, Passage]]) -> None:
+    def take(passages: Iterable[Known]) -> None:
         nonlocal done
         for batch in batches(passages, _BATCH):
             lacking = build.lacking(batch)
             if lacking:
                 build.put(lacking, encoder.passages([passage for _, passage in lacking]))
             done += len(batch)
-            tell("embed", done, max(done, expected))
+            tell("embed", done, max(done, expected) if expected else 0)
 
-    take((root, passage) for root, passages in documents for passage in passages)
+    take((origin, passage) for origin, passages in documents for passage in passages)
     take(build.left_behind())
     tell("write", 0, 1)
     manifest = build.finish()
@@ -114,13 +117,16 @@ class ElasticBuild:
 
     Parameters
     ----------
-    roots
-        What brings passages in this time.
+    roots, unread
+        What brings passages in this time, and the places in it that can not be read.
     """
 
-    def __init__(self, connection: Connection, name: str, model: str, dimension: int, roots: Sequence[str]) -> None:
+    def __init__(
+        self, connection: Connection, name: str, model: str, dimension: int, roots: Iterable[str], unread: Iterable[str] = ()
+    ) -> None:
         self._connection, self._name, self._dimension, self._model = connection, name, dimension, model
-        self._roots = sorted({_stored(root) for root in roots})
+        self._roots = sorted({name_digest(root) for root in roots})
+        self._unread = {name_digest(place) for place in unread}
         self._alias = alias_of(name) + BUILDING
         self._seen = Rows()
         self._old, fitting = self._find_old()
@@ -183,18 +189,18 @@ class ElasticBuild:
 
     # the middle
 
-    def lacking(self, passages: Sequence[tuple[str, Passage]]) -> list[tuple[str, Passage]]:
-        """Return those of `passages`, each with its root, that are not in the index as they are."""
-        latest = {document_id(passage.passage_id): (root, passage) for root, passage in passages}
+    def lacking(self, passages: Iterable[Known]) -> list[Known]:
+        """Return those of `passages`, each with its origin, that are not in the index as they are."""
+        latest = {document_id(passage.passage_id): (origin, passage) for origin, passage in passages}
         self._seen.add(latest)
         there = read(self._connection, self._concrete, list(latest), ["digest"])
         return [
-            (root, passage)
-            for row, (root, passage) in latest.items()
-            if there.get(row, {}).get("digest") != document_digest(passage, _stored(root))
+            (origin, passage)
+            for row, (origin, passage) in latest.items()
+            if there.get(row, {}).get("digest") != document_digest(passage, origin)
         ]
 
-    def put(self, passages: Sequence[tuple[str, Passage]], vectors: Vectors) -> None:
+    def put(self, passages: Sequence[Known], vectors: Vectors) -> None:
         """Write passages and their vectors, shape (len(passages), dimension), over those with the same ids.
 
         Raises
@@ -207,13 +213,13 @@ class ElasticBuild:
         if vectors.shape != (len(passages), self._dimension) or not np.isfinite(vectors).all():
             raise ValueError(f"{len(passages)} passages need as many finite vectors of {self._dimension}, not an array of {vectors.shape}")
         actions = (
-            {"_op_type": "index", "_id": document_id(passage.passage_id), **document(passage, _stored(root), vector)}
-            for (root, passage), vector in zip(passages, vectors, strict=True)
+            {"_op_type": "index", "_id": document_id(passage.passage_id), **document(passage, origin, vector)}
+            for (origin, passage), vector in zip(passages, vectors, strict=True)
         )
         write(self._connection, self._alias, actions)
 
-    def left_behind(self) -> Iterator[tuple[str, Passage]]:
-        """Yield what other roots brought into the index that is asked now, where that can not be taken over as it is.
+    def left_behind(self) -> Iterator[Known]:
+        """Yield what other roots, and unread places, brought into the index that is asked now, where that is not taken over as it is.
 
         Raises
         ------
@@ -222,12 +228,12 @@ class ElasticBuild:
         """
         if self._old is None or self._cloned:
             return
-        others = {"bool": {"must_not": {"terms": {"root": self._roots}}}}
-        for hit in pages(self._connection, self._old, others, {"excludes": [VECTOR]}):
-            if hit["_id"] in self._seen:
+        # what has no root was put there by somebody else
+        for hit in pages(self._connection, self._old, {"exists": {"field": "root"}}, {"excludes": [VECTOR]}):
+            if hit["_id"] in self._seen or (hit["_source"]["root"] in self._roots and hit["_source"].get("place") not in self._unread):
                 continue
             try:
-                yield _Stored(hit["_source"]["root"]), passage_of(hit["_source"])
+                yield Origin(hit["_source"]["root"], hit["_source"]["place"]), passage_of(hit["_source"])
             except (KeyError, TypeError) as error:
                 raise ElasticProblem(
                     f"the index {self._name} holds documents that this version can not read; remove it with `lfqa index remove "
@@ -247,8 +253,9 @@ class ElasticBuild:
         insist, concrete = self._connection.insist, self._concrete
         insist(lambda client: client.indices.refresh(index=concrete))
         mine = {"terms": {"root": self._roots}} if self._cloned else {"match_all": {}}
-        rows = (hit["_id"] for hit in pages(self._connection, concrete, mine, False))
-        write(self._connection, self._alias, ({"_op_type": "delete", "_id": row} for row in rows if row not in self._seen))
+        held = pages(self._connection, concrete, mine, {"includes": ["place"]})
+        gone = (hit["_id"] for hit in held if hit["_id"] not in self._seen and not self._stays(hit["_source"]))
+        write(self._connection, self._alias, ({"_op_type": "delete", "_id": row} for row in gone))
         insist(lambda client: client.indices.refresh(index=concrete))
         total, checksum = tally(self._connection, concrete)
         if not total:
@@ -264,6 +271,9 @@ class ElasticBuild:
         insist(lambda client: client.indices.put_settings(index=concrete, settings=settings))
         self._publish()
         return manifest
+
+    def _stays(self, source: Mapping[str, Any]) -> bool:
+        return self._cloned and source.get("place") in self._unread
 
     def _publish(self) -> None:
         concrete, alias = self._concrete, alias_of(self._name)
@@ -324,12 +334,3 @@ def remove_index(connection: Connection, name: str) -> None:
         open_index(connection, name)  # says what stands there, or that nothing does
     for concrete in ours:
         connection.insist(lambda client, concrete=concrete: client.indices.delete(index=concrete))  # type: ignore[misc]
-
-
-class _Stored(str):
-    """A root as it is stored already."""
-
-
-def _stored(root: str) -> str:
-    """Return what is stored for a root: the paths of the machine that builds are nobody else's business."""
-    return root if isinstance(root, _Stored) else hashlib.sha256(root.encode(errors="surrogatepass")).hexdigest()[:16]

@@ -21,7 +21,7 @@ _PAGE = 500
 _LARGEST_REQUEST = 20 << 20  # bytes; the server refuses 100 MB
 
 
-def write(connection: Connection, alias: str, actions: Iterable[Mapping[str, Any]]) -> None:
+def write(connection: Connection, alias: str, actions: Iterable[dict[str, Any]]) -> None:
     """Do `actions`, in the form of the client's bulk helpers, on the index behind `alias`.
 
     Raises
@@ -31,7 +31,7 @@ def write(connection: Connection, alias: str, actions: Iterable[Mapping[str, Any
     """
     from elasticsearch import helpers
 
-    def send(client: Elasticsearch, part: Sequence[Mapping[str, Any]]) -> None:
+    def send(client: Elasticsearch, part: list[dict[str, Any]]) -> None:
         # an alias is demanded, so that no index springs up where somebody removed ours
         options: dict[str, Any] = {"index": alias, "require_alias": True, "raise_on_error": False, "raise_on_exception": False}
         results = helpers.streaming_bulk(client, part, chunk_size=_PAGE, max_chunk_bytes=_LARGEST_REQUEST, **options)

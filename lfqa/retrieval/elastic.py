@@ -6,12 +6,13 @@ Nothing here needs more than a basic licence, and no scripts: the two lists are 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from lfqa.retrieval.elastic_client import Changed, Connection, ElasticProblem
-from lfqa.retrieval.elastic_index import TEXT_FIELDS, VECTOR, ElasticManifest, Opened, open_index, passage_of
+from lfqa.retrieval.elastic_index import TEXT_FIELDS, VECTOR, ElasticManifest, Opened, document_id, open_index, passage_of
 from lfqa.retrieval.filters import Filters
 from lfqa.retrieval.sparse import FIELD_WEIGHTS
 from lfqa.types import Passage
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 Query = TypeVar("Query", contravariant=True)
 
 _MOST_WORDS, _MOST_CHARACTERS = 64, 2000  # of a question; bounds the work that a pasted document can cause
+_WEIGHT = re.compile(r"weight\(\w+:(?P<term>.+) in \d+\)", re.DOTALL)
 _CANDIDATES = 200  # vectors that are looked at in every shard, at least
 
 
@@ -76,12 +78,22 @@ class Asked:
         return [(row, inner_product(score)) for row, score in self._search(k, {"knn": knn})]
 
     def _sparse(self, question: str, k: int) -> list[tuple[str, float]]:
-        # each word once, as the embedded engine has it
-        words = list(dict.fromkeys(question[:_MOST_CHARACTERS].lower().split()))[:_MOST_WORDS]
-        matches = [{"match": {TEXT_FIELDS[field]: {"query": " ".join(words), "boost": weight}}} for field, weight in FIELD_WEIGHTS.items()]
-        query = {"bool": {"should": matches, "minimum_should_match": 1, "filter": _clauses(self._filters)}}
-        # term statistics over all shards: a score does not depend on how the passages are spread
-        return self._search(k, {"query": query, "search_type": "dfs_query_then_fetch"})
+        return self._search(k, _words_body(question, _clauses(self._filters)))
+
+    def contributions(self, question: str, ids: Sequence[str]) -> list[dict[str, float]]:
+        """Return for each of the passages `ids` what each term of `question` adds to its BM25 score, over all fields, the most first.
+
+        Raises
+        ------
+        ElasticProblem
+            When the server does not answer.
+        """
+        rows = [document_id(passage_id) for passage_id in ids]
+        if not rows:
+            return []
+        body = {**_words_body(question, [{"ids": {"values": rows}}]), "explain": True}
+        added = {str(hit["_id"]): _term_weights(hit["_explanation"]) for hit in self._index.search(len(rows), body)}
+        return [dict(sorted(added.get(row, {}).items(), key=lambda entry: -entry[1])) for row in rows]
 
     def _search(self, k: int, body: Mapping[str, Any]) -> list[tuple[str, float]]:
         if k < 1:
@@ -95,6 +107,27 @@ class Asked:
         # equal scores in the order of their ids, whichever shard was faster
         ranked = [(str(hit["_id"]), float(hit["_score"])) for hit in hits if math.isfinite(float(hit["_score"]))]
         return sorted(ranked, key=lambda entry: (-entry[1], entry[0]))
+
+
+def _words_body(question: str, passing: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a search by the words of `question`, each once, as the embedded engine has it."""
+    words = list(dict.fromkeys(question[:_MOST_CHARACTERS].lower().split()))[:_MOST_WORDS]
+    matches = [{"match": {TEXT_FIELDS[field]: {"query": " ".join(words), "boost": weight}}} for field, weight in FIELD_WEIGHTS.items()]
+    query = {"bool": {"should": matches, "minimum_should_match": 1, "filter": passing}}
+    # term statistics over all shards: a score does not depend on how the passages are spread
+    return {"query": query, "search_type": "dfs_query_then_fetch"}
+
+
+def _term_weights(explanation: Mapping[str, Any]) -> dict[str, float]:
+    """Return the sums of Lucene's weights by term, from its explanation of a score."""
+    found = _WEIGHT.match(explanation["description"])
+    if found:
+        return {found["term"]: float(explanation["value"])}
+    weights: dict[str, float] = {}
+    for part in explanation.get("details", ()):
+        for term, weight in _term_weights(part).items():
+            weights[term] = weights.get(term, 0.0) + weight
+    return weights
 
 
 def _clauses(filters: Filters) -> list[dict[str, Any]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -123,17 +124,19 @@ class Connection:
         from elasticsearch import Elasticsearch
 
         self.server = server
-        secure = server.url.startswith("https:")
-        try:
-            self._client = Elasticsearch(
-                server.url,
-                basic_auth=(server.user, server.password or "") if server.user is not None else None,
-                api_key=server.api_key,
-                **({"ca_certs": str(server.ca)} if server.ca is not None and secure else {}),  # type: ignore[arg-type]
-                max_retries=0,  # retries are counted and spaced out here
-            )
-        except OSError as error:
-            raise ElasticProblem(f"LFQA_ELASTICSEARCH_CA: {server.ca} is no readable certificate file ({error})") from error
+        options: dict[str, Any] = {}
+        if server.ca is not None and server.url.startswith("https:"):
+            try:
+                options["ssl_context"] = ssl.create_default_context(cafile=server.ca)
+            except OSError as error:
+                raise ElasticProblem(f"LFQA_ELASTICSEARCH_CA: {server.ca} is no readable certificate file ({error})") from error
+        self._client = Elasticsearch(
+            server.url,
+            basic_auth=(server.user, server.password or "") if server.user is not None else None,
+            api_key=server.api_key,
+            max_retries=0,  # retries are counted and spaced out here
+            **options,
+        )
         self._quick = self._client.options(request_timeout=server.timeout)
         self._patient = self._client.options(request_timeout=max(60.0, server.timeout))
 

@@ -46,6 +46,32 @@ class ElasticManifest:
     dimension: int
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What brought a passage in, by digests: the paths of the machine that builds are nobody else's business.
+
+    Attributes
+    ----------
+    root
+        Of the path or data set that was named.
+    place
+        Of the file or data set that it was read from.
+    """
+
+    root: str
+    place: str
+
+    @classmethod
+    def of(cls, root: str, place: str) -> Origin:
+        """Return the origin with these names."""
+        return cls(name_digest(root), name_digest(place))
+
+
+def name_digest(name: str) -> str:
+    """Return what is stored for a root or place."""
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
+
+
 def alias_of(name: str) -> str:
     """Return the alias under which the index `name` is asked."""
     return PREFIX + name
@@ -61,6 +87,7 @@ def mapping(dimension: int) -> dict[str, Any]:
         "passage_text": {"type": "text", "analyzer": "english"},
         "source": _keyword(),
         "root": {"type": "keyword"},
+        "place": {"type": "keyword"},
         "checksum": {"type": "integer", "index": False},
         VECTOR: {
             "type": "dense_vector",
@@ -83,15 +110,15 @@ def document_id(passage_id: str) -> str:
     return passage_id if len(raw) <= _LONGEST_ID else hashlib.sha256(raw).hexdigest()
 
 
-def document_digest(passage: Passage, root: str) -> str:
-    """Return 16 hexadecimal digits that change with any field of `passage`, and with its root."""
-    return hashlib.sha256(repr((root, passage)).encode(errors="surrogatepass")).hexdigest()[:16]
+def document_digest(passage: Passage, origin: Origin) -> str:
+    """Return 16 hexadecimal digits that change with any field of `passage`, and with its origin."""
+    return hashlib.sha256(repr((origin, passage)).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def document(passage: Passage, root: str, vector: Vectors) -> dict[str, Any]:
-    """Return what is stored for a passage that the path or data set `root` brought in, with its vector, shape (dimension,)."""
-    digest = document_digest(passage, root)
-    return {**asdict(passage), "root": root, "digest": digest, "checksum": int(digest[:7], 16), VECTOR: vector.tolist()}
+def document(passage: Passage, origin: Origin, vector: Vectors) -> dict[str, Any]:
+    """Return what is stored for a passage with its vector, shape (dimension,)."""
+    digest = document_digest(passage, origin)
+    return {**asdict(passage), **asdict(origin), "digest": digest, "checksum": int(digest[:7], 16), VECTOR: vector.tolist()}
 
 
 def passage_of(source: Mapping[str, Any]) -> Passage:
