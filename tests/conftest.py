@@ -29,7 +29,7 @@ os.environ.update(
     HF_HUB_OFFLINE="1",
     OMP_NUM_THREADS="2",
 )
-for name in ("LFQA_CONFIG", "LFQA_PROFILE", "LFQA_INDEX"):
+for name in ("LFQA_CONFIG", "LFQA_PROFILE", "LFQA_INDEX", "LFQA_ENGINE", "LFQA_ELASTICSEARCH_URL"):
     os.environ.pop(name, None)
 
 # no timing assertions, and the same examples in every run
