@@ -37,6 +37,7 @@ class Attributor:
         if not 0 < threshold <= 1:
             raise ValueError(f"the support threshold must be above 0 and at most 1, not {threshold}")
         self.threshold, self.most = threshold, most
+        self._texts = {passage.passage_id: passage.passage_text for passage in passages}
         self._spans = [span for passage in passages for span in spans(passage)]
 
     def sentence(self, text: str) -> Sentence:
@@ -48,6 +49,10 @@ class Attributor:
         if not found and self.most > 1:
             found = self._in_parts(text)
         return Sentence(text, bool(found), tuple(Citation(span.passage_id, score, span.start, span.end) for score, span in found))
+
+    def cited(self, sentence: Sentence) -> list[str]:
+        """Return the words that the citations of `sentence` point at."""
+        return [self._texts[citation.passage_id][citation.start : citation.end] for citation in sentence.citations]
 
     def _best(self, claim: Statement, longest: int = 2) -> list[tuple[float, Span]]:
         """Return the best span of each passage that reaches the threshold, best first."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -38,7 +37,7 @@ from lfqa.training.commands import train_app
 
 if TYPE_CHECKING:
     from lfqa.pipeline import Pipeline
-    from lfqa.types import Answer, NearestQuestion, Source
+    from lfqa.types import Answer, NearestQuestion, Sentence, Source
 
 app = typer.Typer(
     name="lfqa",
@@ -138,18 +137,29 @@ def ask(
 
 
 def _stream(pipeline: Pipeline, question: str) -> None:
-    from lfqa.types import Finished, Token
+    """Print each sentence of the answer as soon as it is checked, then the passages."""
+    from lfqa.types import Finished, Retrieved, SentenceWritten
 
-    terminal = sys.stdout.isatty()
+    numbers: dict[str, int] = {}
+    begun = False
     for event in pipeline.stream(question):
-        if isinstance(event, Token) and terminal:
-            typer.secho(event.text, nl=False, dim=True)
+        if isinstance(event, Retrieved):
+            numbers = {source.hit.passage.passage_id: source.hit.rank for source in event.sources}
+        elif isinstance(event, SentenceWritten):
+            typer.echo(" " * begun + _sentence_text(event.sentence, numbers), nl=False)
             sys.stdout.flush()
+            begun = True
         elif isinstance(event, Finished):
-            if terminal:
-                typer.echo("\n")
+            if begun:
+                typer.echo()
             _print_notice(event.answer)
-            _print_answer(event.answer)
+            _print_passages(event.answer)
+
+
+def _sentence_text(sentence: Sentence, numbers: Mapping[str, int]) -> str:
+    marks = "".join(f"[{number}]" for number in dict.fromkeys(numbers[c.passage_id] for c in sentence.citations)) or "[unsupported]"
+    text = f"“{sentence.text}”" if sentence.quoted else sentence.text
+    return f"{text} " + typer.style(marks, fg="cyan" if sentence.supported else "red")
 
 
 def _print_notice(answer: Answer) -> None:
@@ -157,16 +167,9 @@ def _print_notice(answer: Answer) -> None:
         typer.secho(f"lfqa: {answer.notice}", fg="yellow", err=True)
 
 
-def _print_answer(answer: Answer) -> None:
-    numbers = {source.hit.passage.passage_id: source.hit.rank for source in answer.sources}
+def _print_passages(answer: Answer) -> None:
     if answer.abstained:
         typer.secho(answer.answer, fg="yellow")
-    else:
-        pieces = []
-        for sentence in answer.sentences:
-            marks = "".join(f"[{numbers[citation.passage_id]}]" for citation in sentence.citations) or "[unsupported]"
-            pieces.append(f"{sentence.text} " + typer.style(marks, fg="cyan" if sentence.supported else "red"))
-        typer.echo(" ".join(pieces))
     typer.echo()
     for source in answer.sources:
         typer.echo(_passage_lines(source))

@@ -25,23 +25,33 @@ from lfqa.indexing.build import Index, Manifest, Progress
 from lfqa.indexing.catalog import Catalog
 from lfqa.indexing.questions import QuestionIndex, question_index
 from lfqa.question import check_question
-from lfqa.retrieval.closeness import ScoredSpan, score_sentences
+from lfqa.repair import Editor, edit, quotables
+from lfqa.retrieval.closeness import ScoredSpan, relevance, score_sentences
 from lfqa.retrieval.dense import Encoder, Vectors
 from lfqa.retrieval.elastic_client import ElasticProblem
 from lfqa.retrieval.elastic_index import ElasticManifest
 from lfqa.retrieval.filters import Filters
 from lfqa.retrieval.search import search
-from lfqa.sentences import sentence_spans, split_sentences
+from lfqa.sentences import split_sentences
 from lfqa.settings import Settings
-from lfqa.types import Answer, Event, Finished, Hit, NearestQuestion, Passage, Retrieved, Sentence, Source, StepFinished, StepStarted, Token
-from lfqa.wording import content, coverage
+from lfqa.types import (
+    Answer,
+    Event,
+    Finished,
+    Hit,
+    NearestQuestion,
+    Passage,
+    Retrieved,
+    Sentence,
+    Source,
+    StepFinished,
+    StepStarted,
+    Token,
+)
 
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-
-_SENTENCE_ENDS = (".", "!", "?")
-_REPEATED = 0.75  # share of a sentence's content words in an earlier one from which it is a repetition
 
 ABSTENTION = (
     "No answer: nothing in the passages found supports one. Look through them below, ask it in other words, or ask about something else."
@@ -129,6 +139,12 @@ class Pipeline:
             return catalog.of_corpus(corpus_file(chosen.corpus, chosen.cache), encoder, self.progress)
 
         return self._keep(("index", chosen.cache, chosen.retriever_model, chosen.index or "", chosen.corpus), load)
+
+    def forget(self, settings: Settings) -> None:
+        """Let go of the index that `settings` name; the next question opens it anew."""
+        with self._lock:
+            self._kept.pop(("index", settings.cache, settings.retriever_model, settings.index or "", settings.corpus), None)
+            self._kept.pop(("catalog", settings.cache, settings.retriever_model), None)
 
     def question_index(self, settings: Settings | None = None) -> QuestionIndex | None:
         """Return the index of the corpus' answered questions, built first where that is needed; None where it has none.
@@ -327,39 +343,40 @@ class Pipeline:
             texts = [hit.passage for hit in hits]
             scored = score_sentences(vector, texts, self.encoder(chosen))
             answerable = bool(hits) and answerability(gather(question, texts, scored)) >= chosen.answerable_threshold
+            ranked = relevance(question, texts, scored)
             generator = self.generator(chosen) if chosen.generator == "bart" and answerable else None
-            prompt = self._prompt(question, hits, scored, chosen, generator) if generator else None
+            prompt = self._prompt(question, hits, ranked, chosen, generator) if generator else None
         written: str = ""
         if prompt is not None:
             sources = tuple(Source(hit, read) for hit, read in zip(hits, prompt.read, strict=True))
         else:
-            written, read = extract_answer(texts, scored, chosen.extract_sentences) if answerable else ("", [()] * len(hits))
+            written, read = extract_answer(texts, ranked, chosen.extract_sentences) if answerable else ("", [()] * len(hits))
             sources = tuple(Source(hit, tuple(spans)) for hit, spans in zip(hits, read, strict=True))
         yield StepFinished("read", timings["read"])
         yield Retrieved(sources)
 
+        # only what was read can be the reason for what was written
+        read_now = [(s.hit.passage, spans) for s, spans in zip(sources, scored, strict=True) if s.read]
+        editor = Editor(
+            question, Attributor([passage for passage, _ in read_now], chosen.support_threshold), quotables(read_now), chosen.repair
+        )
+        refused = not answerable
         if answerable:
             yield StepStarted("write")
             began = time.perf_counter()
             if generator is not None and prompt is not None:
                 with closing(generator.stream(prompt.text, _decoding(chosen))) as pieces:
-                    for piece in pieces:
-                        written += piece
-                        yield Token(piece)
-                        if piece.rstrip().endswith(_SENTENCE_ENDS) and repeats_itself(written):
-                            break  # a small model that begins to repeat goes on repeating
+                    refused = yield from edit(pieces, editor, prompts.NO_ANSWER)
             else:
                 yield Token(written)
-            timings["write"] = time.perf_counter() - began
+                yield from editor.quote(split_sentences(written))
+            timings["write"] = time.perf_counter() - began - editor.seconds
             yield StepFinished("write", timings["write"])
 
         yield StepStarted("cite")
-        with _timed(timings, "cite"):
-            # only what was read can be the reason for what was written
-            attributor = Attributor([s.hit.passage for s in sources if s.read], chosen.support_threshold)
-            said = answer_sentences(written) if generator is not None else split_sentences(written)
-            sentences = tuple(attributor.sentence(text) for text in said)
-            abstained = prompts.NO_ANSWER in written or not any(sentence.supported for sentence in sentences)
+        sentences = tuple(editor.shown)
+        abstained = refused or not any(sentence.supported for sentence in sentences)
+        timings["cite"] = editor.seconds  # each sentence is checked as soon as it is written
         yield StepFinished("cite", timings["cite"])
         timings["total"] = sum(timings.values())
         made = {**chosen.reproduction(), **self._made_with(chosen, manifest), "engine": "embedded" if notice else chosen.engine}
@@ -377,8 +394,9 @@ class Pipeline:
             prompts.Source(hit.passage.article_title, hit.passage.section_title, hit.passage.passage_text, spans)
             for hit, spans in zip(hits, scored, strict=True)
         ]
-        fill = prompts.sentence_prompt if chosen.prompt_style == "sentences" else prompts.passage_prompt
-        return fill(question, texts, generator.count, chosen.source_tokens)
+        if chosen.prompt_style == "sentences":
+            return prompts.sentence_prompt(question, texts, generator.count, chosen.source_tokens, generator.rank_marks)
+        return prompts.passage_prompt(question, texts, generator.count, chosen.source_tokens)
 
     def _made_with(self, chosen: Settings, manifest: Manifest | ElasticManifest) -> dict[str, Any]:
         made: dict[str, Any] = {"corpus_revision": manifest.corpus, "retriever_revision": manifest.model, "index": chosen.index}
@@ -412,29 +430,6 @@ def _decoding(chosen: Settings) -> Decoding:
         chosen.max_answer_tokens,
         chosen.no_repeat_ngram,
     )
-
-
-def answer_sentences(text: str) -> list[str]:
-    """Return the sentences of `text` that say something new; a last one that the length limit cut is left out where others are there."""
-    sentences = [text[start:end] for start, end in sentence_spans(text)]
-    if len(sentences) > 1 and not sentences[-1].rstrip("\"')”’").endswith(_SENTENCE_ENDS):
-        sentences.pop()
-    kept: list[str] = []
-    for sentence in sentences:
-        if not _repeats(sentence, kept):
-            kept.append(sentence[:1].upper() + sentence[1:])
-    return kept
-
-
-def repeats_itself(text: str) -> bool:
-    """Say whether the last sentence of `text` says little that an earlier one does not."""
-    sentences = [text[start:end] for start, end in sentence_spans(text)]
-    return bool(sentences) and _repeats(sentences[-1], sentences[:-1])
-
-
-def _repeats(sentence: str, earlier: Sequence[str]) -> bool:
-    said = content(sentence)
-    return any(coverage(said, content(other)) >= _REPEATED for other in earlier)
 
 
 def _answer(

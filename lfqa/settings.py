@@ -98,6 +98,7 @@ class Settings(BaseSettings):
     no_repeat_ngram: int = Field(0, ge=0, le=20, description="Token runs that may not come twice; breaks rare words.")
     extract_sentences: int = Field(3, ge=1, le=8, description="Sentences of the `extract` generator.")
 
+    repair: bool = Field(True, description="Replace what is written but not supported by what the passages say, or leave it out.")
     support_threshold: float = Field(SUPPORTED_AT, gt=0, le=1, description="Support score from which a sentence counts as supported.")
     answerable_threshold: float = Field(0.64, ge=0, le=1, description="No answer when the sentences found answer the question less.")
     nearest_threshold: float = Field(0.7, ge=0, le=1, description="Similarity below which the nearest answered question is called far.")
@@ -155,7 +156,7 @@ class Settings(BaseSettings):
         """Return what an answer depends on, as plain values."""
         names = (
             "profile", "engine", "retriever", "k", "rrf_constant", "generator", "runtime", "decoding", "min_answer_tokens",
-            "max_answer_tokens", "no_repeat_ngram", "support_threshold", "answerable_threshold", "prompt_style", "source_tokens",
+            "max_answer_tokens", "no_repeat_ngram", "repair", "support_threshold", "answerable_threshold", "prompt_style", "source_tokens",
         )  # fmt: skip
         chosen = {name: getattr(self, name) for name in names}
         if self.retriever == "hybrid":

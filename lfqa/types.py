@@ -81,11 +81,18 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of the answer with what supports it, best first."""
+    """A sentence of the answer with what supports it, best first.
+
+    Attributes
+    ----------
+    quoted
+        It is a passage's own sentence, put in the place of one that nothing supports, or added to a short answer.
+    """
 
     text: str
     supported: bool
     citations: tuple[Citation, ...] = ()
+    quoted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,7 @@ class Answer:
                     "citations": [
                         {"passage_id": c.passage_id, "score": round(c.score, 4), "start": c.start, "end": c.end} for c in sentence.citations
                     ],
+                    "quoted": sentence.quoted,
                 }
                 for sentence in self.sentences
             ],
@@ -209,9 +217,16 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """The next piece of the answer's text, as it is written."""
+    """The next piece of the text that the model writes, before it is checked."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceWritten:
+    """The next sentence that stands in the answer: complete, checked, and not to change any more."""
+
+    sentence: Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,4 +236,4 @@ class Finished:
     answer: Answer
 
 
-Event = StepStarted | StepFinished | Retrieved | Token | Finished
+Event = StepStarted | StepFinished | Retrieved | Token | SentenceWritten | Finished

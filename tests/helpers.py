@@ -151,9 +151,11 @@ def check_answer_object(found: dict[str, Any]) -> None:
     check_passage_objects(found["passages"])
     by_id = {p["passage_id"]: p for p in found["passages"]}
     for sentence in found["sentences"]:
-        assert list(sentence) == ["text", "supported", "citations"]
+        assert list(sentence) == ["text", "supported", "citations", "quoted"]
         assert sentence["text"] and sentence["text"] in found["answer"]
-        assert isinstance(sentence["supported"], bool)
+        assert isinstance(sentence["supported"], bool) and isinstance(sentence["quoted"], bool)
+        if sentence["quoted"]:
+            assert any(sentence["text"] in p["text"] for p in found["passages"] if p["read"])
         assert sentence["supported"] == bool(sentence["citations"])
         for citation in sentence["citations"]:
             assert list(citation) == ["passage_id", "score", "start", "end"]

@@ -131,7 +131,7 @@ def test_hostile_text_is_shown_and_does_nothing(text: str) -> None:
     ranks = ranks_of({"dense": [source], "sparse": [], "hybrid": [source]})
     for page in (
         question_html(text),
-        writing_html(text),
+        writing_html([Sentence(text, True, (citation,)), Sentence(text, True, (citation,), quoted=True)]),
         problem_html(text, text, text),
         answer_html(answer),
         passages_html(answer.sources, answer.sentences),
@@ -290,3 +290,22 @@ def test_where_a_passage_is_from(source: str, page: int | None, text: str, links
     assert re.sub("[\u2066-\u2069]", "", found.text) == text
     assert [value for name, value in found.attributes if name == "href"] == links
     assert not any(name.startswith("on") for name, _ in found.attributes)
+
+
+def test_a_quoted_sentence_stands_in_quotation_marks_and_the_tally_says_so() -> None:
+    source = _source(1, "Fever", "", "Heat slows germs. Rest helps.", read=((0, 29),), dense_rank=1, dense_score=0.5)
+    sentences = (
+        Sentence("Heat slows germs.", True, (Citation("p-1", 1.0, 0, 17),)),
+        Sentence("Rest helps.", True, (Citation("p-1", 1.0, 18, 29),), True),
+    )
+    page = answer_html(_answer(sentences, (source,)))
+    assert re.findall(r"<q class=.lfqa-quoted.[^>]*><bdi>(.*?)</bdi></q>", page) == ["Rest helps."]
+    assert "quotation marks" in page
+    assert "quotation marks" not in answer_html(_answer(sentences[:1], (source,)))
+
+
+def test_two_citations_of_one_passage_share_a_mark() -> None:
+    source = _source(1, "Fever", "", "Heat slows germs. Frogs sing. Rest helps.", read=((0, 41),), dense_rank=1, dense_score=0.5)
+    both = (Citation("p-1", 0.9, 0, 17), Citation("p-1", 0.8, 30, 41))
+    page = answer_html(_answer((Sentence("Heat slows germs, and rest helps.", True, both),), (source,)))
+    assert page.count("[1]") == 1 and page.count("<mark>") == 2 and "Support 80%" in page

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from lfqa.settings import Settings
-from lfqa.types import Answer, Finished, Retrieved, Source, StepFinished, StepStarted, Token
+from lfqa.types import Answer, Finished, Retrieved, Sentence, SentenceWritten, Source, StepFinished, StepStarted
 from lfqa.ui.render import steps_html, writing_html
 
 if TYPE_CHECKING:
     from lfqa.pipeline import Pipeline
-
-_REDRAW = 0.05  # seconds between two drawings of a growing answer: more often costs the browser more than the eye gains
 
 
 def follow(
@@ -27,7 +24,8 @@ def follow(
 ) -> Answer:
     """Ask `question` and draw steps and growing answer into two `st.empty` slots; return the answer.
 
-    When the visitor leaves or changes something, drawing raises and the work stops.
+    A sentence appears when it is checked, and does not change any more. When the visitor leaves or changes something, drawing raises
+    and the work stops.
 
     Parameters
     ----------
@@ -35,7 +33,7 @@ def follow(
         Told the passages as soon as they are known.
     """
     seconds: dict[str, float] = {}
-    written, drawn = "", 0.0
+    written: list[Sentence] = []
     with closing(pipeline.stream(question, settings)) as events:
         for event in events:
             if isinstance(event, StepStarted):
@@ -44,12 +42,10 @@ def follow(
                 seconds[event.step] = event.seconds
             elif isinstance(event, Retrieved):
                 found(event.sources)
-                answer.html(writing_html(""))
-            elif isinstance(event, Token):
-                written += event.text
-                if time.monotonic() - drawn >= _REDRAW:
-                    answer.html(writing_html(written))
-                    drawn = time.monotonic()
+                answer.html(writing_html(()))
+            elif isinstance(event, SentenceWritten):
+                written.append(event.sentence)
+                answer.html(writing_html(written))
             elif isinstance(event, Finished):
                 steps.html(steps_html(event.answer.timings))
                 return event.answer

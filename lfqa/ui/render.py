@@ -11,6 +11,7 @@ STEPS = {"retrieve": "Retrieve", "read": "Read", "write": "Write", "cite": "Cite
 RETRIEVERS = {"dense": "Dense", "sparse": "BM25", "hybrid": "Hybrid"}
 WRITERS = {"bart": "BART", "extract": "Extract"}
 ENGINES = {"embedded": "Embedded", "elasticsearch": "Elasticsearch"}
+_QUOTED = "A passage’s own sentence, in place of one that no passage supports"
 _LONG_WORD = 24  # characters; a longer one may break, or a phone would scroll sideways
 
 
@@ -59,9 +60,10 @@ def steps_html(seconds: Mapping[str, float], running: str | None = None) -> str:
 # the answer
 
 
-def writing_html(text: str) -> str:
-    """Return an answer that is still being written."""
-    shown = f'{escape(text)}<span class="lfqa-caret"></span>' if text else '<span class="lfqa-dots" aria-label="under way"></span>'
+def writing_html(sentences: Sequence[Sentence]) -> str:
+    """Return an answer that is still being written: the sentences that stand so far."""
+    text = " ".join(_text_html(sentence) for sentence in sentences)
+    shown = f'{text} <span class="lfqa-caret"></span>' if text else '<span class="lfqa-dots" aria-label="under way"></span>'
     return f'<section class="lfqa-answer" aria-label="Answer" aria-busy="true"><p dir="auto">{shown}</p></section>'
 
 
@@ -85,12 +87,15 @@ def answer_html(answer: Answer, uid: str = "answer") -> str:
     sentences, evidence = [], []
     for number, sentence in enumerate(answer.sentences, 1):
         marks = []
-        for place, citation in enumerate(sentence.citations, 1):
-            hit = hits.get(citation.passage_id)
+        spans: dict[str, list[Citation]] = {}
+        for citation in sentence.citations:
+            spans.setdefault(citation.passage_id, []).append(citation)
+        for place, (passage_id, citations) in enumerate(spans.items(), 1):
+            hit = hits.get(passage_id)
             if hit is not None:
                 name = f"{uid}-cite-{number}-{place}"
                 marks.append(_mark_html(hit, name))
-                evidence.append(_evidence_html(hit, citation, sentence, name))
+                evidence.append(_evidence_html(hit, citations, sentence, name))
         sentences.append(_sentence_html(sentence, marks))
     return (
         f'{notice}<section class="lfqa-answer" aria-label="Answer"><p dir="auto">{" ".join(sentences)}</p>'
@@ -98,7 +103,14 @@ def answer_html(answer: Answer, uid: str = "answer") -> str:
     )
 
 
+def _text_html(sentence: Sentence) -> str:
+    text = isolated(sentence.text)
+    return f'<q class="lfqa-quoted" title="{_QUOTED}">{text}</q>' if sentence.quoted else text
+
+
 def _sentence_html(sentence: Sentence, marks: Sequence[str]) -> str:
+    if sentence.quoted and marks:
+        return f'<span class="lfqa-sentence">{_text_html(sentence)} <span class="lfqa-marks">{"".join(marks)}</span></span>'
     if sentence.supported and marks:
         # the last word keeps the marks from standing alone on the next line
         rest, blank, last = sentence.text.rpartition(" ")
@@ -106,9 +118,8 @@ def _sentence_html(sentence: Sentence, marks: Sequence[str]) -> str:
             rest, blank, last = sentence.text, "", ""
         kept = f'<span class="lfqa-marks">{isolated(last)}{"".join(marks)}</span>'
         return f'<span class="lfqa-sentence">{isolated(rest)}{blank}{kept}</span>'
-    text = isolated(sentence.text)
     flag = '<span class="lfqa-flag" title="No passage that was read holds what this sentence says.">unsupported</span>'
-    return f'<span class="lfqa-sentence lfqa-unsupported">{text} {flag}</span>'
+    return f'<span class="lfqa-sentence lfqa-unsupported">{_text_html(sentence)} {flag}</span>'
 
 
 def _mark_html(hit: Hit, name: str) -> str:
@@ -116,16 +127,18 @@ def _mark_html(hit: Hit, name: str) -> str:
     return f'<button type="button" class="lfqa-cite" popovertarget="{name}" aria-label="{escape(label)}">[{hit.rank}]</button>'
 
 
-def _evidence_html(hit: Hit, citation: Citation, sentence: Sentence, name: str) -> str:
+def _evidence_html(hit: Hit, citations: Sequence[Citation], sentence: Sentence, name: str) -> str:
     passage = hit.passage
+    spans = [(citation.start, citation.end) for citation in citations]
     return (
         f'<div popover id="{name}" class="lfqa-evidence" role="dialog" aria-label="Passage {hit.rank}">'
         f'<header><span class="lfqa-rank">{hit.rank}</span>{title_html(hit)}'
         f'<button type="button" class="lfqa-close" popovertarget="{name}" popovertargetaction="hide" aria-label="Close">✕</button></header>'
         f'<p class="lfqa-claim"><span>The answer says</span> <q dir="auto">{escape(sentence.text)}</q></p>'
-        f'<p class="lfqa-text" dir="auto">{marked(passage.passage_text, [(citation.start, citation.end)])}</p>'
-        f'<p class="lfqa-support">Support {citation.score:.0%}: how surely the marked words bear out what the answer says, judged by its '
-        "words, names, numbers and their order.</p></div>"
+        f'<p class="lfqa-text" dir="auto">{marked(passage.passage_text, spans)}</p>'
+        f"{source_html(hit)}"
+        f'<p class="lfqa-support">Support {min(citation.score for citation in citations):.0%}: how surely the marked words bear out what '
+        "the answer says, judged by its words, names, numbers and their order.</p></div>"
     )
 
 
@@ -156,6 +169,8 @@ def _tally_html(sentences: Sequence[Sentence]) -> str:
         said = f"All {total} sentences are supported by a passage."
     else:
         said = f"{supported} of {total} sentences are supported by a passage."
+    if any(sentence.quoted for sentence in sentences):
+        said += " What stands in quotation marks is a passage’s own sentence."
     return f'<p class="lfqa-tally">{said} Choose a number to see the words.</p>' if supported else f'<p class="lfqa-tally">{said}</p>'
 
 
