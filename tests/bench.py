@@ -45,9 +45,9 @@ def cold(runs: int = 7) -> None:
 
 
 def warm(runtime: str, rounds: int = 3) -> None:
-    """Time the example questions in one process: first words, whole answer, and each step."""
+    """Time the example questions in one process: first sentence, whole answer, and each step."""
     from lfqa import Pipeline, Settings
-    from lfqa.types import Finished, Token
+    from lfqa.types import Finished, SentenceWritten
 
     pipeline = Pipeline(Settings(runtime=runtime))
     pipeline.warm_up()
@@ -57,7 +57,7 @@ def warm(runtime: str, rounds: int = 3) -> None:
         began = time.perf_counter()
         seen = None
         for event in pipeline.stream(question):
-            if isinstance(event, Token) and seen is None:
+            if isinstance(event, SentenceWritten) and seen is None:
                 seen = time.perf_counter() - began
             if isinstance(event, Finished):
                 for step, seconds in event.answer.timings.items():
@@ -67,7 +67,7 @@ def warm(runtime: str, rounds: int = 3) -> None:
     shares = ", ".join(f"{step} {statistics.median(values):.3f}" for step, values in steps.items() if step != "total")
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
-        f"warm question, {runtime}: first words {statistics.median(first):.2f} s, whole answer {statistics.median(total):.2f} s "
+        f"warm question, {runtime}: first sentence {statistics.median(first):.2f} s, whole answer {statistics.median(total):.2f} s "
         f"(longest {max(total):.2f}), medians of {len(total)}; steps: {shares}; peak memory {memory:.0f} MiB"
     )
 
