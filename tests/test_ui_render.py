@@ -231,6 +231,23 @@ def test_lists_are_held_against_each_other() -> None:
     assert "No passages" in column_html("dense", [], ranks)
 
 
+def test_a_name_is_only_given_to_what_can_have_one_and_no_two_sections_share_theirs() -> None:
+    """ARIA forbids `aria-label` on a span without a role: a screen reader may leave it out."""
+    sources = (_source(1), _source(2, read=()))
+    answer = _answer((Sentence("It is so.", True, (Citation("p-1", 0.9, 0, 9),)), Sentence("Who knows.", False)), sources)
+    ranks = ranks_of({"dense": sources, "sparse": sources[:1], "hybrid": ()})
+    compare = "".join(answer_html(answer, name) + column_html(name, sources, ranks) for name in ranks)
+    abstained = answer_html(_answer((), sources, abstained=True), "sparse")
+    for page in (steps_html({"retrieve": 0.1}, "read"), writing_html(()), answer_html(answer), passages_html(sources), compare, abstained):
+        spans = re.findall(r"<span[^>]*aria-label[^>]*>", page)
+        assert all('role="' in span for span in spans), spans
+        names = re.findall(r'<section[^>]*aria-label="([^"]*)"', page)
+        assert len(names) == len(set(names)), names
+    assert 'aria-label="Answer, BM25"' in compare and 'aria-label="Answer, BM25"' in abstained
+    assert 'aria-label="Answer"' in answer_html(answer)
+    assert "Rank 1" in _Page(passages_html(sources)).text
+
+
 # the style sheet
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from lfqa.types import Sentence, Source
 from lfqa.ui.markup import marked
-from lfqa.ui.render import RETRIEVERS, cited_spans, reading_badge, title_html
+from lfqa.ui.render import RETRIEVERS, cited_spans, rank_html, reading_badge, title_html
 
 ABOUT = {
     "dense": "Closest in meaning, by RetriBERT vectors",
@@ -72,7 +72,7 @@ def column_html(name: str, sources: Sequence[Source], ranks: Ranks, sentences: S
             badges += reading_badge(source, short=True)
         text = marked(hit.passage.passage_text, cited.get(passage_id, []), source.read if reading_known else None)
         items.append(
-            f'<li class="lfqa-passage"><details><summary><span class="lfqa-rank" aria-label="Rank {hit.rank}">{hit.rank}</span>'
+            f'<li class="lfqa-passage"><details><summary>{rank_html(hit)}'
             f'{title_html(hit)}</summary><p class="lfqa-text" dir="auto">{text}</p></details>'
             f'<p class="lfqa-badges">{badges}</p>{_elsewhere_html(name, passage_id, ranks)}</li>'
         )
@@ -92,6 +92,6 @@ def _elsewhere_html(name: str, passage_id: str, ranks: Ranks) -> str:
     for other, held in ranks.items():
         if other != name:
             rank = held.get(passage_id)
-            shown = f"#{rank}" if rank else '<span aria-label="not in this list">–</span>'
+            shown = f"#{rank}" if rank else '<span role="img" aria-label="not in this list">–</span>'
             places.append(f"<div><dt>{RETRIEVERS[other]}</dt><dd>{shown}</dd></div>")
     return f'<dl class="lfqa-scores" aria-label="Rank in the other lists">{"".join(places)}</dl>'

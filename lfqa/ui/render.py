@@ -47,7 +47,7 @@ def steps_html(seconds: Mapping[str, float], running: str | None = None) -> str:
         if step in seconds:
             state, value = "done", f"{seconds[step]:.2f} s"
         elif step == running:
-            state, value = "running", '<span class="lfqa-dots" aria-label="under way"></span>'
+            state, value = "running", '<span class="lfqa-dots" role="img" aria-label="under way"></span>'
         else:
             state, value = "waiting", "–" if running is None else ""
         items.append(f'<li class="lfqa-{state}"><span>{name}</span> <b>{value}</b></li>')
@@ -63,7 +63,7 @@ def steps_html(seconds: Mapping[str, float], running: str | None = None) -> str:
 def writing_html(sentences: Sequence[Sentence]) -> str:
     """Return an answer that is still being written: the sentences that stand so far."""
     text = " ".join(_text_html(sentence) for sentence in sentences)
-    shown = f'{text} <span class="lfqa-caret"></span>' if text else '<span class="lfqa-dots" aria-label="under way"></span>'
+    shown = f'{text} <span class="lfqa-caret"></span>' if text else '<span class="lfqa-dots" role="img" aria-label="under way"></span>'
     return f'<section class="lfqa-answer" aria-label="Answer" aria-busy="true"><p dir="auto">{shown}</p></section>'
 
 
@@ -73,14 +73,15 @@ def answer_html(answer: Answer, uid: str = "answer") -> str:
     Parameters
     ----------
     uid
-        Sets the element ids of this answer apart from those of another one on the same page.
+        Sets the element ids of this answer apart from those of another one on the same page; a retriever's name is said with it.
     """
+    label = f"Answer, {RETRIEVERS[uid]}" if uid in RETRIEVERS else "Answer"
     notice = note_html(answer.notice) if answer.notice else ""
     if answer.abstained:
         said = answer.answer.removeprefix("No answer: ")
         return (
             f"{notice}"
-            '<section class="lfqa-answer lfqa-abstained" aria-label="Answer"><h3>No answer</h3>'
+            f'<section class="lfqa-answer lfqa-abstained" aria-label="{label}"><h3>No answer</h3>'
             f"<p>{escape(said[:1].upper() + said[1:])}</p></section>"
         )
     hits = {source.hit.passage.passage_id: source.hit for source in answer.sources}
@@ -98,7 +99,7 @@ def answer_html(answer: Answer, uid: str = "answer") -> str:
                 evidence.append(_evidence_html(hit, citations, sentence, name))
         sentences.append(_sentence_html(sentence, marks))
     return (
-        f'{notice}<section class="lfqa-answer" aria-label="Answer"><p dir="auto">{" ".join(sentences)}</p>'
+        f'{notice}<section class="lfqa-answer" aria-label="{label}"><p dir="auto">{" ".join(sentences)}</p>'
         f"{_tally_html(answer.sentences)}{''.join(evidence)}</section>"
     )
 
@@ -229,10 +230,15 @@ def _passage_html(source: Source, cited: Sequence[Span], part: bool) -> str:
     badge = '<span class="lfqa-badge lfqa-cited">cited</span>' if cited else ""
     text = marked(hit.passage.passage_text, cited, source.read if part else None)
     return (
-        f'<li class="lfqa-passage" id="passage-{hit.rank}"><header><span class="lfqa-rank" aria-label="Rank {hit.rank}">{hit.rank}</span>'
+        f'<li class="lfqa-passage" id="passage-{hit.rank}"><header>{rank_html(hit)}'
         f'{title_html(hit)}<span class="lfqa-badges">{badge}{reading_badge(source) if part else ""}</span></header>'
         f'<p class="lfqa-text" dir="auto">{text}</p>{source_html(hit)}{scores_html(hit)}</li>'
     )
+
+
+def rank_html(hit: Hit) -> str:
+    """Return a passage's rank; that it is one is only said to those who do not see it stand there."""
+    return f'<span class="lfqa-rank"><span class="lfqa-hidden">Rank </span>{hit.rank}</span>'
 
 
 def scores_html(hit: Hit) -> str:
