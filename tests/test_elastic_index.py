@@ -46,6 +46,7 @@ def test_a_document_gives_the_passage_back(passage: Passage, root: str, place: s
     assert passage_of(made) == passage
     assert made[VECTOR] == [1.0] * 4 and Origin(made["root"], made["place"]) == origin
     assert 0 <= made["checksum"] < 2**28, "a hundred million of them add up without rounding"
+    assert made["checksum"] == document(passage, Origin.of("elsewhere", "other"), np.ones(4, dtype=np.float32))["checksum"]
     assert passage_of({key: value for key, value in made.items() if key != "page"}) == replace(passage, page=None)
     with pytest.raises(TypeError):
         passage_of({key: value for key, value in made.items() if key != "passage_text"})

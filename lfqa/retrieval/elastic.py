@@ -27,6 +27,7 @@ Query = TypeVar("Query", contravariant=True)
 _MOST_WORDS, _MOST_CHARACTERS = 64, 2000  # of a question; bounds the work that a pasted document can cause
 _WEIGHT = re.compile(r"weight\(\w+:(?P<term>.+) in \d+\)", re.DOTALL)
 _CANDIDATES = 200  # vectors that are looked at in every shard, at least
+_MOST_CANDIDATES = 10_000  # that a server allows
 
 
 def inner_product(score: float) -> float:
@@ -72,7 +73,7 @@ class Asked:
             "field": VECTOR,
             "query_vector": vector.tolist(),
             "k": k,
-            "num_candidates": max(_CANDIDATES, 2 * k),
+            "num_candidates": min(max(_CANDIDATES, 2 * k), _MOST_CANDIDATES),
             "filter": _clauses(self._filters),
         }
         return [(row, inner_product(score)) for row, score in self._search(k, {"knn": knn})]

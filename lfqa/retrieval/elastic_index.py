@@ -69,7 +69,7 @@ class Origin:
 
 def name_digest(name: str) -> str:
     """Return what is stored for a root or place."""
-    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:16]
+    return _digest(name)
 
 
 def alias_of(name: str) -> str:
@@ -112,13 +112,18 @@ def document_id(passage_id: str) -> str:
 
 def document_digest(passage: Passage, origin: Origin) -> str:
     """Return 16 hexadecimal digits that change with any field of `passage`, and with its origin."""
-    return hashlib.sha256(repr((origin, passage)).encode(errors="surrogatepass")).hexdigest()[:16]
+    return _digest(repr((origin, passage)))
 
 
 def document(passage: Passage, origin: Origin, vector: Vectors) -> dict[str, Any]:
     """Return what is stored for a passage with its vector, shape (dimension,)."""
+    checksum = int(_digest(repr(passage))[:7], 16)  # not of the origin: the same passages have the same sum wherever they were
     digest = document_digest(passage, origin)
-    return {**asdict(passage), **asdict(origin), "digest": digest, "checksum": int(digest[:7], 16), VECTOR: vector.tolist()}
+    return {**asdict(passage), **asdict(origin), "digest": digest, "checksum": checksum, VECTOR: vector.tolist()}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def passage_of(source: Mapping[str, Any]) -> Passage:

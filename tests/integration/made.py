@@ -57,9 +57,8 @@ class Dice:
 
 
 def whole(passages: Iterable[Passage], root: str = "/somewhere") -> list[tuple[Origin, list[Passage]]]:
-    """Return `passages` as documents that `root` brought in, eight to a document, each from the file that it names."""
-    listed = list(passages)
-    return [(Origin.of(root, listed[first].source), listed[first : first + 8]) for first in range(0, len(listed), 8)]
+    """Return `passages` as documents that `root` brought in, each from the file that it names."""
+    return [(Origin.of(root, passage.source), [passage]) for passage in passages]
 
 
 def build(
