@@ -366,7 +366,7 @@ def test_a_data_set_of_articles_becomes_an_index(own_cache: Path, tmp_path: Path
     assert result.exit_code == 0, result.output
     found = in_json(ask("What is tea?", "--json", "--index", "wiki"))["passages"]
     assert [(p["text"], p["source"]["name"]) for p in found] == [("Tea is a drink.", "https://simple.example/Tea")]
-    refused(lfqa("index", "add", "--config", "x", "--name", "wiki"), "--config is a data set's")
+    refused(lfqa("index", "add", "--config", "x", "--name", "wiki"), "--config and --shard are a data set's")
     refused(lfqa("index", "add", "--dataset", "wikimedia/wikipedia", "--name", "w"), "the Hugging Face hub can not be reached")
     refused(lfqa("index", "add", "--name", "new"), "no index 'new' to bring up to date")
 

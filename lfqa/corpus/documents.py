@@ -162,7 +162,8 @@ def paragraphs(text: str) -> Iterator[tuple[int, int]]:
 def plain_block(text: str, start: int, end: int, level: int = 0) -> Block:
     """Return the block of ``text[start:end]`` with every run of white space made one blank, and the anchors that undo that."""
     words = [(match[0], match.start()) for match in re.finditer(r"\S+", text[start:end])]
-    anchors, at = [], 0
+    anchors: list[tuple[int, int]] = []
+    at = 0
     for word, place in words:
         if not anchors or place - anchors[-1][1] != at - anchors[-1][0]:
             anchors.append((at, place))

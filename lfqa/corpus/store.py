@@ -121,7 +121,7 @@ def passage_from(record: Mapping[str, Any], where: str, source: str = "") -> Pas
         raise PassageFileError(f"{where}: {'passage_id' if not values[0] else 'passage_text'} is empty")
     if len(values[3]) > _LONGEST_PASSAGE:
         raise PassageFileError(f"{where}: passage_text has {len(values[3])} characters, more than {_LONGEST_PASSAGE}")
-    return Passage(*values, source)
+    return Passage(values[0], values[1], values[2], values[3], source)
 
 
 def corpus_digest(path: Path) -> str:

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import faiss
 import numpy as np
@@ -76,7 +76,7 @@ def build_dense(vectors: Half | Vectors, queries: Vectors, wanted: IndexType = "
     """
     count, dimension = vectors.shape
     name = choose_type(count, wanted)
-    index = faiss.index_factory(dimension, name, faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(dimension, name, faiss.METRIC_INNER_PRODUCT)
     if name.endswith("fp16"):
         index.by_residual = False  # the vectors are of half precision already: kept as they are, nothing is lost
     if not index.is_trained:

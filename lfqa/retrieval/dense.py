@@ -6,7 +6,7 @@ import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
@@ -151,7 +151,7 @@ class DenseIndex:
     """
 
     def __init__(self, index: faiss.Index) -> None:
-        self._index = index
+        self._index: Any = index
 
     @classmethod
     def build(cls, vectors: Vectors) -> DenseIndex:
@@ -215,8 +215,10 @@ class DenseIndex:
         return [(int(row), float(score)) for row, score in zip(found[0], scores[0], strict=True) if row >= 0]
 
     def _only(self, rows: Rows) -> faiss.SearchParameters:
-        allowed = faiss.IDSelectorBatch(np.ascontiguousarray(rows, dtype=np.int64))
-        if isinstance(self._index, faiss.IndexIVF):
-            # the lists nearest to the question may hold none of the rows
-            return faiss.SearchParametersIVF(sel=allowed, nprobe=self._index.nlist)
-        return faiss.SearchParameters(sel=allowed)
+        lists = isinstance(self._index, faiss.IndexIVF)
+        parameters: Any = faiss.SearchParametersIVF if lists else faiss.SearchParameters
+        chosen: dict[str, Any] = {"sel": faiss.IDSelectorBatch(np.ascontiguousarray(rows, dtype=np.int64))}
+        if lists:  # the lists nearest to the question may hold none of the rows
+            chosen["nprobe"] = self._index.nlist
+        made: faiss.SearchParameters = parameters(**chosen)
+        return made

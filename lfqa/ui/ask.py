@@ -9,7 +9,7 @@ import streamlit as st
 
 from lfqa.settings import Settings
 from lfqa.types import Answer, NearestQuestion
-from lfqa.ui import examples, nearest, resources, sidebar, site
+from lfqa.ui import examples, nearest, resources, sidebar, site, uploads
 from lfqa.ui.live import follow
 from lfqa.ui.problems import Problem, explain
 from lfqa.ui.render import answer_html, heading, note_html, passages_html, question_html, steps_html
@@ -46,7 +46,8 @@ def page() -> None:
     fresh = PENDING not in state and RESULT not in state
     st.html(heading(TITLE, LEAD if fresh else ""))
     pipeline, base, writer_problem = resources.ready()
-    settings = sidebar.choose(base, writer_problem)
+    settings = sidebar.choose(base, writer_problem, indexes=pipeline.catalog(base).names())
+    settings = uploads.choose(pipeline, settings)
     _form()
     if fresh:
         examples.draw(_submit, folded=False)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from lfqa.settings import Settings
 from lfqa.types import Answer, Source
-from lfqa.ui import ask, examples, resources, sidebar
+from lfqa.ui import ask, examples, resources, sidebar, uploads
 from lfqa.ui.live import follow
 from lfqa.ui.overlap import column_head_html, column_html, overlap_html, ranks_of
 from lfqa.ui.problems import Problem, explain
@@ -53,7 +53,8 @@ def page() -> None:
     fresh = PENDING not in state and RESULT not in state
     st.html(heading(TITLE, LEAD if fresh else ""))
     pipeline, base, writer_problem = resources.ready()
-    settings = sidebar.choose(base, writer_problem, with_retriever=False)
+    settings = sidebar.choose(base, writer_problem, with_retriever=False, indexes=pipeline.catalog(base).names())
+    settings = uploads.choose(pipeline, settings)
     _form()
     if not fresh:
         examples.draw_next(_submit, state[PENDING] if PENDING in state else state[RESULT].question)

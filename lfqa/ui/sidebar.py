@@ -10,6 +10,7 @@ import streamlit as st
 from lfqa.settings import Settings
 from lfqa.ui.problems import Problem
 from lfqa.ui.render import ENGINES, RETRIEVERS, WRITERS
+from lfqa.ui.uploads import NAME as YOURS
 
 _DECODINGS = {"greedy": "Greedy", "beam": "Beam", "sample": "Sample"}
 _NAMES = {
@@ -110,7 +111,7 @@ def _writing(base: Settings) -> dict[str, Any]:
 
 def summary(settings: Settings) -> str:
     """Return the settings of an answer in one line."""
-    parts = [settings.index] if settings.index else []
+    parts = [_corpus(settings.index)] if settings.index else []
     parts += [ENGINES[settings.engine]] if settings.engine != "embedded" else []
     parts += [RETRIEVERS[settings.retriever], f"{settings.k} passages" if settings.k > 1 else "1 passage", WRITERS[settings.generator]]
     if settings.generator == "extract":
@@ -145,7 +146,7 @@ _DRAWN = ("beams", "temperature", "top_p", "seed")
 
 
 def _corpus(name: str | None) -> str:
-    return name or "the bundled corpus"
+    return {"": "the bundled corpus", YOURS: "your documents"}.get(name or "", name or "")
 
 
 def _word(field: str, value: Any) -> str:
