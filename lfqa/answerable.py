@@ -2,7 +2,7 @@
 
 The number is that of the one sentence which comes nearest to the question in meaning and in words at once: a sentence on the topic
 that lacks the word which matters ("How does a *pearl* grow inside an oyster?") is as little an answer as one that only shares words.
-Weight and default threshold are chosen on validation questions by ``lfqa eval abstention --split validation --fit``; the vectors of
+Weight and default thresholds are chosen on validation questions by ``lfqa eval abstention --split validation --fit``; the vectors of
 another retriever need their own.
 """
 

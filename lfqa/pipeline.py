@@ -285,8 +285,8 @@ class Pipeline:
         index = self.question_index(chosen)
         return () if index is None else index.nearest(self.encoder(chosen).questions([question])[0], k)
 
-    def evidence(self, question: str, settings: Settings | None = None) -> Evidence:
-        """Return what the passages found have to do with `question`: what decides whether an answer is written.
+    def evidence(self, question: str, settings: Settings | None = None, passages: Sequence[Passage] | None = None) -> Evidence:
+        """Return what `passages`, or those found, have to do with `question`: what decides whether an answer is written.
 
         Raises
         ------
@@ -295,8 +295,11 @@ class Pipeline:
         """
         chosen = settings or self.settings
         question = check_question(question, chosen.max_question_characters)
-        hits, vector = self._retrieve(question, chosen)
-        passages = [hit.passage for hit in hits]
+        if passages is None:
+            hits, vector = self._retrieve(question, chosen)
+            passages = [hit.passage for hit in hits]
+        else:
+            vector = self.encoder(chosen).questions([question])[0]
         return gather(question, passages, score_sentences(vector, passages, self.encoder(chosen)))
 
     def ask(self, question: str, settings: Settings | None = None, passages: Sequence[Passage] | None = None) -> Answer:
@@ -342,7 +345,7 @@ class Pipeline:
         with _timed(timings, "read"):
             texts = [hit.passage for hit in hits]
             scored = score_sentences(vector, texts, self.encoder(chosen))
-            answerable = bool(hits) and answerability(gather(question, texts, scored)) >= chosen.answerable_threshold
+            answerable = bool(hits) and answerability(gather(question, texts, scored)) >= _least(chosen, given=passages is not None)
             ranked = relevance(question, texts, scored)
             generator = self.generator(chosen) if chosen.generator == "bart" and answerable else None
             prompt = self._prompt(question, hits, ranked, chosen, generator) if generator else None
@@ -417,6 +420,12 @@ def _timed(timings: dict[str, float], step: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
     timings[step] = time.perf_counter() - began
+
+
+def _least(chosen: Settings, given: bool) -> float:
+    """Return the answerability from which an answer is written."""
+    # who gives passages means them to be read: only those about something else are refused
+    return min(chosen.answerable_threshold, chosen.related_threshold) if given else chosen.answerable_threshold
 
 
 def _decoding(chosen: Settings) -> Decoding:

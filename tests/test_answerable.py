@@ -66,5 +66,14 @@ def test_the_pipeline_refuses_below_the_threshold_and_not_at_it(pipeline: Pipeli
     refused = pipeline.ask(question, pipeline.settings.with_options(answerable_threshold=min(1.0, value + 1e-6)))
     assert refused.abstained
     assert "write" not in refused.timings
-    given_passages = pipeline.ask(question, pipeline.settings, FRUIT)
-    assert given_passages.abstained, "passages about fruit say nothing of chocolate"
+
+
+def test_passages_that_are_given_are_refused_only_when_they_are_about_something_else(pipeline: Pipeline) -> None:
+    fruit, chocolate = "Do birds eat cherries?", "How do people make chocolate?"
+    value = answerability(pipeline.evidence(fruit, passages=FRUIT))
+    between = pipeline.settings.with_options(answerable_threshold=1.0, related_threshold=value)
+    assert not pipeline.ask(fruit, between, FRUIT).abstained, "given passages have a threshold of their own"
+    assert pipeline.ask(chocolate, between, FRUIT).abstained
+    assert pipeline.ask(chocolate, pipeline.settings, FRUIT).abstained
+    unchecked = between.with_options(answerable_threshold=0.0)
+    assert not pipeline.ask(chocolate, unchecked, FRUIT).abstained, "no threshold is none for given passages either"

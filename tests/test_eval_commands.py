@@ -11,9 +11,8 @@ from typer.testing import CliRunner
 
 from lfqa.cli import app
 from lfqa.evaluation.table import BEGIN, END
-from lfqa.pipeline import Pipeline
 from lfqa.settings import Settings
-from tests.helpers import HAS_GENERATOR, NO_GENERATOR, passage
+from tests.helpers import HAS_GENERATOR, NO_GENERATOR, passage, write_passages
 from tests.training_helpers import prose
 
 QUESTION = "How does the tide keep the people of the valley warm?"
@@ -57,10 +56,11 @@ def test_retrieval_is_reported_as_a_table_of_one_domain(retrieval_file: Path) ->
     assert result.stdout.count("1.000") >= 15
 
 
-def test_passages_are_looked_for_in_an_index(tmp_path: Path, pipeline: Pipeline) -> None:
+def test_passages_are_looked_for_in_an_index(tmp_path: Path) -> None:
     path = tmp_path / "ids.jsonl"
     path.write_text('{"question": "How often does the tide rise?", "passage_ids": ["p-7"]}', encoding="utf-8")
-    pipeline.catalog().add("tides", [passage(7, prose("tide"), "Tide"), passage(8, prose("wolf"), "Wolf")], pipeline.encoder())
+    passages = write_passages(tmp_path / "passages.jsonl", [passage(7, prose("tide"), "Tide"), passage(8, prose("wolf"), "Wolf")])
+    assert CliRunner().invoke(app, ["index", "add", str(passages), "--name", "tides"]).exit_code == 0
     found = invoke("retrieval", path, "--index", "tides", "--json")
     assert found.exit_code == 0, found.output
     report = json.loads(found.stdout)
@@ -75,7 +75,7 @@ def test_the_corpus_own_questions_are_the_default() -> None:
     result = invoke("retrieval", "--limit", 2, "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["hybrid"]["recall@100"] == 1.0
-    assert result.stderr.startswith("2 questions, ")
+    assert "2 questions, " in result.stderr
 
 
 def test_texts_of_a_file_are_not_looked_for_in_an_index(retrieval_file: Path) -> None:
@@ -90,7 +90,9 @@ def test_answers_and_baselines_are_reported(answers_file: Path, tiny_bart: Path,
     result = invoke("answers", answers_file, "--limit", 1, "--out", out, "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
-    figures = "rouge1 rouge2 rougeL words sentences supported citation_precision citation_recall abstained copied_5grams repeated".split()
+    figures = (
+        "rouge1 rouge2 rougeL words sentences supported quoted citation_precision citation_recall abstained copied_5grams repeated".split()
+    )
     assert list(report) == [*figures, "questions", "generator", "baselines"]
     assert (report["questions"], report["generator"]) == (1, "bart")
     assert list(report["baselines"]) == ["extract", "passage", "first_three"]
@@ -117,7 +119,7 @@ def test_the_probe_is_reported_by_condition() -> None:
     result = invoke("probe", "--generator", "extract", "--limit", 2, "--json")
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
-    assert list(report) == ["retrieved", "random", "none", "random, ungated"]
+    assert list(report) == ["retrieved", "random", "none", "random-unchecked"]
     assert report["retrieved"]["same"] == 1.0
     assert report["random"]["abstained"] == report["none"]["abstained"] == 1.0
     assert invoke("probe", "--generator", "extract", "--limit", 1, "--seed", 3).stdout.count("supported_by_retrieved") == 1
@@ -142,6 +144,7 @@ def test_abstention_is_reported_and_its_threshold_chosen(unanswerable: Path) -> 
     fitted = invoke("abstention", "--unanswerable", unanswerable, "--limit", 3, "--fit")
     assert fitted.exit_code == 0, fitted.output
     assert "3 answerable and 2 unanswerable questions, AUROC" in fitted.stdout
+    assert "random passages reach 0." in fitted.stdout
     assert "weight of shared words" in fitted.stdout and "(fitted to this split): refuses 0.0% of the answerable" in fitted.stdout
     assert "has no questions of the split 'train'" in invoke("abstention", "--unanswerable", unanswerable, "--split", "train").stderr
 

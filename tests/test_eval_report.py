@@ -93,8 +93,8 @@ def measured(pipeline: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> It
         tell=lambda part, done, total: told.__setitem__(part, (done, total)),
     )
     assert told == {
-        "retrieval": (2, 2), "answers: bart": (2, 2), "probe: bart": (2, 2), "answers: extract": (2, 2), "probe: extract": (2, 2),
-        "abstention": (6, 6),
+        "retrieval": (2, 2), "answers: bart": (2, 2), "probe: bart": (2, 2), "answers: bart-as-written": (2, 2),
+        "answers: extract": (2, 2), "probe: extract": (2, 2), "abstention": (6, 6),
     }  # fmt: skip
 
 
@@ -113,16 +113,18 @@ def test_everything_is_measured_and_says_what_it_was_measured_on(measured: Measu
     assert report["machine"]["cores"] >= 1
     assert {"python", "lfqa", "torch", "transformers"} <= set(report["versions"])
     assert list(report["retrieval"]) == ["dense", "sparse", "hybrid"]
-    assert list(report["answers"]) == list(report["probe"]) == ["bart", "extract"]
+    assert list(report["answers"]) == ["bart", "bart-as-written", "extract"]
+    assert report["answers"]["bart-as-written"]["quoted"]["value"] == 0.0
+    assert list(report["probe"]) == ["bart", "extract"]
     assert report["probe"]["extract"]["none"]["abstained"]["value"] == 1.0
     assert report["abstention"]["refused"]["count"] == 2
     assert report["abstention"]["by_the_whole_system"]["refused"]["value"] >= report["abstention"]["refused"]["value"]
-    assert set(report["seconds"]) == {"retrieval", "answers: bart", "probe: bart", "answers: extract", "probe: extract", "abstention"}
+    assert len(report["seconds"]) == 7
     groups = [*report["retrieval"].values(), *report["answers"].values(), *(c for p in report["probe"].values() for c in p.values())]
     for found in (each for group in groups for each in group.values()):
         assert list(found) == ["value", "low", "high", "count"]
         assert found["low"] <= found["value"] <= found["high"]
-    assert [len(given) for given in answers.values()] == [2, 2]
+    assert [len(given) for given in answers.values()] == [2, 2, 2]
 
 
 @pytest.mark.skipif(not HAS_GENERATOR, reason=NO_GENERATOR)
@@ -130,7 +132,9 @@ def test_the_report_is_three_kinds_of_files(measured: Measured, tmp_path: Path) 
     folder = tmp_path / "new" / "folder"
     written = write_report(*measured, folder)
     assert sorted(folder.iterdir()) == sorted(written)
-    assert [path.name for path in written] == ["report.json", "report.html", "answers-bart.jsonl", "answers-extract.jsonl"]
+    assert [path.name for path in written] == [
+        "report.json", "report.html", "answers-bart.jsonl", "answers-bart-as-written.jsonl", "answers-extract.jsonl",
+    ]  # fmt: skip
     assert read_report(folder / "report.json") == measured[0]
     for line in (folder / "answers-bart.jsonl").read_text(encoding="utf-8").splitlines():
         check_answer_object(json.loads(line))

@@ -11,9 +11,11 @@ import numpy as np
 from lfqa.answerable import WORD_WEIGHT, Evidence, answerability
 from lfqa.corpus.lines import read_objects
 from lfqa.evaluation.figures import auroc, figure
+from lfqa.evaluation.probe import random_passages
 from lfqa.pipeline import Pipeline
 from lfqa.question import QuestionError
 from lfqa.settings import Settings
+from lfqa.types import Passage
 
 FALSE_ALARMS = 0.10
 """Share of the answerable questions that may be refused."""
@@ -39,12 +41,26 @@ def read_questions(path: Path, split: str) -> list[str]:
     return found
 
 
-def look_up(questions: Sequence[str], pipeline: Pipeline, settings: Settings, tell: Callable[[], object] = lambda: None) -> list[Evidence]:
-    """Return what was found for each question; a question that can not be asked found nothing. `tell` is called after each."""
+def look_up(
+    questions: Sequence[str],
+    pipeline: Pipeline,
+    settings: Settings,
+    tell: Callable[[], object] = lambda: None,
+    *,
+    at_random: Sequence[Passage] = (),
+) -> list[Evidence]:
+    """Return what was found for each question; a question that can not be asked found nothing. `tell` is called after each.
+
+    Parameters
+    ----------
+    at_random
+        Instead of a search as many passages are drawn from these.
+    """
     found = []
     for question in questions:
+        given = random_passages(question, at_random, (), settings.k) if at_random else None
         try:
-            found.append(pipeline.evidence(question, settings))
+            found.append(pipeline.evidence(question, settings, given))
         except QuestionError:
             found.append(Evidence())
         tell()

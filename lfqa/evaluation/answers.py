@@ -128,11 +128,11 @@ def measure(tasks: Sequence[AnswerTask], answers: Sequence[Answer]) -> Measured:
     Returns
     -------
     dict
-        ROUGE F1; ``words`` and ``sentences`` an answer; ``supported``, the share of sentences with a citation;
-        ``citation_precision`` and ``citation_recall`` (see `citation_scores`), means over answers; ``abstained``, a share of the
-        questions; ``copied_5grams`` and ``repeated``, shares of n-grams (see `copied_ngrams`, `repeated_ngrams`). Where tasks know
-        their passages also ``cited_gold``, the share of citations that point at one of them, and ``cites_two``, the share of the
-        answers whose reference names two passages or more that cite two or more.
+        ROUGE F1; ``words`` and ``sentences`` an answer; ``supported``, the share of sentences with a citation; ``quoted``, the share that
+        stand for what was written without support; ``citation_precision`` and ``citation_recall`` (see `citation_scores`), means over
+        answers; ``abstained``, a share of the questions; ``copied_5grams`` and ``repeated``, shares of n-grams (see `copied_ngrams`,
+        `repeated_ngrams`). Where tasks know their passages also ``cited_gold``, the share of citations that point at one of them, and
+        ``cites_two``, the share of the answers whose reference names two passages or more that cite two or more.
 
     Raises
     ------
@@ -158,6 +158,7 @@ def _parts(task: AnswerTask, answer: Answer) -> dict[str, Part]:
         "words": (len(answer.answer.split()) * count, count),
         "sentences": (len(answer.sentences) * count, count),
         "supported": (sum(s.supported for s in answer.sentences) * count, len(answer.sentences) * count),
+        "quoted": (sum(s.quoted for s in answer.sentences) * count, len(answer.sentences) * count),
         "citation_precision": (precision, count),
         "citation_recall": (recall, count),
         "abstained": (1.0 - count, 1.0),

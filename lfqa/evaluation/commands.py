@@ -163,8 +163,7 @@ def retrieval(
                 rankings = rank_passages(task, pipeline, pipeline.settings, baseline=_baseline(), progress=tell)
                 searched = f"{pipeline.index().manifest.passages} passages"
             else:
-                constant = pipeline.settings.rrf_constant
-                rankings = rank_texts(task, pipeline.encoder(), rrf_constant=constant, baseline=_baseline(), progress=tell)
+                rankings = rank_texts(task, pipeline.encoder(), pipeline.settings, baseline=_baseline(), progress=tell)
                 searched = f"{len(task.texts)} texts"
         typer.echo(f"{len(task.questions)} questions, {searched}", err=True)
         _print({name: means(measure(lists, task.gold)) for name, lists in rankings.items()}, as_json)
@@ -250,7 +249,7 @@ def abstention(
 ) -> None:
     """How well the check before writing tells answerable questions from others, and the threshold for 10% false alarms.
 
-    The weight in lfqa/answerable.py and the default of answerable_threshold are what --split validation --fit prints.
+    The weight in lfqa/answerable.py and the defaults of answerable_threshold and related_threshold come from --split validation --fit.
     """
     with _errors():
         from lfqa.answerable import WORD_WEIGHT
@@ -261,12 +260,16 @@ def abstention(
         others = read_questions(unanswerable, split)[:limit]
         pipeline = _pipeline()
         with _progress() as tell:
-            step = _counter(tell, "search", len(asked) + len(others))
+            step = _counter(tell, "search", len(asked) + len(others) + refit * len(asked))
             known, unknown = look_up(asked, pipeline, pipeline.settings, step), look_up(others, pipeline, pipeline.settings, step)
+            everything = list(pipeline.index().passages) if refit else []
+            strange = look_up(asked, pipeline, pipeline.settings, step, at_random=everything) if refit else []
         weight = fit(known, unknown) if refit else WORD_WEIGHT
         answerable, unknowable = scores(known, weight), scores(unknown, weight)
         threshold = threshold_for(answerable) if refit else pipeline.settings.answerable_threshold
         found = {"word_weight": weight, **measure_abstention(answerable, unknowable, threshold)}
+        if refit:
+            found["random_passages_reach"] = round(max(scores(strange, weight)), 4)
         if as_json:
             typer.echo(json.dumps(found, indent=2))
             return
@@ -278,6 +281,8 @@ def abstention(
         }
         for name, (level, alarms, caught) in rows.items():
             typer.echo(f"threshold {level:.4f} ({name}): refuses {alarms:.1%} of the answerable and {caught:.1%} of the unanswerable")
+        if refit:
+            typer.echo(f"random passages reach {found['random_passages_reach']:.4f}: related_threshold should be a little above")
 
 
 @eval_app.command()

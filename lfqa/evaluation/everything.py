@@ -26,7 +26,13 @@ from lfqa.pipeline import Pipeline
 from lfqa.types import Answer
 
 FORMAT = 1
-WRITERS = ("bart", "extract")
+WRITERS: dict[str, dict[str, Any]] = {
+    "bart": {"generator": "bart"},
+    "bart-as-written": {"generator": "bart", "repair": False},
+    "extract": {"generator": "extract"},
+}
+"""What answers, and the settings that make it so. As written: what no passage supports is neither replaced nor left out."""
+PROBED = ("bart", "extract")
 PACKAGES = ("torch", "transformers", "ctranslate2", "faiss-cpu", "tantivy", "numpy", "rouge-score")
 
 Tell = Callable[[str, int, int], object]
@@ -89,14 +95,16 @@ def evaluate(
     answers: dict[str, list[Answer]] = {}
     measured: dict[str, dict[str, Any]] = {}
     probes: dict[str, dict[str, dict[str, Any]]] = {}
-    for writer in WRITERS:
-        chosen = settings.with_options(generator=writer)
+    for writer, options in WRITERS.items():
+        chosen = settings.with_options(**options)
         with _timed(seconds, f"answers: {writer}"):
             answers[writer] = []
             for answer in answer_all(tasks, pipeline, chosen):
                 answers[writer].append(answer)
                 tell(f"answers: {writer}", len(answers[writer]), len(tasks))
         measured[writer] = _plain(measure(tasks, answers[writer]))
+        if writer not in PROBED:
+            continue
         with _timed(seconds, f"probe: {writer}"):
             step = _Counter(f"probe: {writer}", len(tasks), tell)
             probes[writer] = {name: _plain(each) for name, each in probe(tasks, answers[writer], pipeline, chosen, tell=step).items()}

@@ -17,8 +17,9 @@ from lfqa.pipeline import Pipeline
 from lfqa.settings import Settings
 from lfqa.types import Answer, Passage
 
-CONDITIONS = ("retrieved", "random", "none", "random, ungated")
-"""``random, ungated``: the writer itself, with the check switched off that refuses a question its passages seem not to answer."""
+CONDITIONS = ("retrieved", "random", "none", "random-unchecked")
+"""``random-unchecked``: the writer itself. The check that refuses a question its passages seem not to answer is switched off, and what
+no passage supports is neither replaced nor left out."""
 
 
 def random_passages(question: str, passages: Sequence[Passage], avoid: Sequence[str], count: int, seed: int = 0) -> tuple[Passage, ...]:
@@ -70,7 +71,7 @@ def probe(
     if len(tasks) != len(answers):
         raise ValueError(f"one answer a task is needed, not {len(answers)} for {len(tasks)} tasks")
     passages = list(pipeline.index(settings).passages)
-    ungated = settings.with_options(answerable_threshold=0.0)
+    unchecked = settings.with_options(answerable_threshold=0.0, repair=False)
     written: dict[str, list[Answer]] = {name: [] for name in CONDITIONS}
     for task, answer in zip(tasks, answers, strict=True):
         avoid = [source.hit.passage.passage_id for source in answer.sources] + list(task.gold)
@@ -78,7 +79,7 @@ def probe(
         written["retrieved"].append(answer)
         written["random"].append(ask(task.question, pipeline, settings, drawn))
         written["none"].append(ask(task.question, pipeline, settings, ()))
-        written["random, ungated"].append(ask(task.question, pipeline, ungated, drawn))
+        written["random-unchecked"].append(ask(task.question, pipeline, unchecked, drawn))
         tell()
     report = {}
     for name, given in written.items():

@@ -117,19 +117,14 @@ def corpus_task(questions: Path, split: str = "test") -> RetrievalTask:
 
 
 def rank_texts(
-    task: RetrievalTask,
-    encoder: Encoder,
-    *,
-    rrf_constant: int = 60,
-    baseline: Embed | None = None,
-    progress: Progress | None = None,
+    task: RetrievalTask, encoder: Encoder, settings: Settings, *, baseline: Embed | None = None, progress: Progress | None = None
 ) -> Rankings:
     """Search the task's own texts; return by engine, for each question, the rows of the best 100, as text.
 
     Parameters
     ----------
-    rrf_constant
-        See `reciprocal_rank_fusion`.
+    settings
+        How the two lists are fused.
     baseline
         Embeds texts, for comparison; shape (n, d), compared by inner product.
 
@@ -141,6 +136,7 @@ def rank_texts(
     if task.texts is None:
         raise ValueError("the questions name passages of an index, not texts of their own")
     tell = progress or (lambda step, done, total: None)
+    fusion: dict[str, Any] = {"fusion": settings.fusion, "weight": settings.weight, "rrf_constant": settings.rrf_constant}
     texts = list(task.texts)
     passages = [Passage(str(row), "", "", text) for row, text in enumerate(texts)]
     dense = DenseIndex.build(encoder.texts(texts, lambda done: tell("embed", done, len(texts))))
@@ -150,9 +146,7 @@ def rank_texts(
         sparse = SparseIndex.build(passages, Path(folder))
         for done, (question, vector) in enumerate(zip(task.questions, vectors, strict=True), start=1):
             for engine in ENGINES:
-                hits = search(
-                    question, vector, DEPTH, retriever=engine, passages=passages, dense=dense, sparse=sparse, rrf_constant=rrf_constant
-                )
+                hits = search(question, vector, DEPTH, retriever=engine, passages=passages, dense=dense, sparse=sparse, **fusion)
                 rankings[engine].append([hit.passage.passage_id for hit in hits])
             tell("search", done, len(task.questions))
     return rankings | _nearest(task, passages, texts, baseline, tell)

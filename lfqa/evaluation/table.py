@@ -11,12 +11,12 @@ from typing import Any
 BEGIN, END = "<!-- lfqa eval table: begin -->", "<!-- lfqa eval table: end -->"
 
 _ENGINES = {"dense": "RetriBERT", "sparse": "BM25", "hybrid": "hybrid", "baseline": "all-MiniLM-L6-v2"}
-_WRITERS = {"bart": "BART", "extract": "three closest sentences"}
+_WRITERS = {"bart": "BART", "bart-as-written": "BART, nothing mended", "extract": "three closest sentences"}
 _CONDITIONS = {
     "retrieved": "retrieved",
     "random": "random",
     "none": "none",
-    "random, ungated": "random, writing without the check before it",
+    "random-unchecked": "random, no check before, nothing mended after",
 }
 
 
@@ -48,7 +48,7 @@ def markdown(report: Mapping[str, Any]) -> str:
         f"Measured by `lfqa eval` on {report['date'][:10]} on the {report['split']} split of the corpus: {asked} questions, {refused} that "
         f"it can not answer, {report['passages']} passages ({revisions}).{quick} In brackets: 95% intervals, by bootstrap over questions.",
         _table("Passages found", report["retrieval"], _ENGINES, ("recall@1", "recall@5", "recall@10", "recall@100", "mrr@10")),
-        _table("Answers", report["answers"], _WRITERS, ("rouge1", "rouge2", "rougeL", "words", "supported", "abstained")),
+        _table("Answers", report["answers"], _WRITERS, ("rouge1", "rouge2", "rougeL", "words", "supported", "quoted", "abstained")),
         _table(
             "Answers",
             report["answers"],
