@@ -69,11 +69,11 @@ def test_what_is_embedded_names_title_and_section(title: str, section: str, text
 
 def test_vectors_do_not_depend_on_the_batch_and_come_in_order(pipeline: Pipeline) -> None:
     encoder = pipeline.encoder()
-    sentences = [f"{'word ' * n}about the Moon and number {n}" for n in (30, 1, 12, 5)] * 10
+    sentences = [f"{'word ' * n}about the Moon and number {n}" for n in (200, 1, 12, 5)] * 10
     told: list[int] = []
     together = encoder.texts(sentences, told.append)
     assert together.shape == (40, encoder.dimension) and together.dtype == np.float32
-    assert told == [32, 40]
+    assert told == sorted(told) and told[-1] == 40 and len(told) > 1
     for row in (0, 1, 2, 33):
         alone = encoder.texts([sentences[row]])[0]
         cosine = together[row] @ alone / np.linalg.norm(together[row]) / np.linalg.norm(alone)
