@@ -359,16 +359,21 @@ class Pipeline:
         yield Retrieved(sources)
 
         # only what was read can be the reason for what was written
-        read_now = [(s.hit.passage, spans) for s, spans in zip(sources, scored, strict=True) if s.read]
+        read_now = [(s.hit.passage, spans) for s, spans in zip(sources, ranked, strict=True) if s.read]
         editor = Editor(
             question, Attributor([passage for passage, _ in read_now], chosen.support_threshold), quotables(read_now), chosen.repair
         )
+        editor.headings = {
+            part.lower() for passage, _ in read_now for part in prompts.headings(passage.article_title, passage.section_title)
+        }
         refused = not answerable
+        if chosen.opening and editor.sources and prompt is not None:
+            editor.opening = editor.sources[0].text
         if answerable:
             yield StepStarted("write")
             began = time.perf_counter()
             if generator is not None and prompt is not None:
-                with closing(generator.stream(prompt.text, _decoding(chosen))) as pieces:
+                with closing(generator.stream(prompt.text, _decoding(chosen), editor.opening)) as pieces:
                     refused = yield from edit(pieces, editor, prompts.NO_ANSWER)
             else:
                 yield Token(written)

@@ -2,7 +2,8 @@
 
 A small model slips: it breaks a word, mixes two sentences, stutters, stops in the middle, says a thing twice. What no passage supports
 is not shown as if one did. Where a passage's sentence is near enough to what was written, that sentence stands in its place, marked as
-quoted; where none is, nothing does. When little is left, the passage sentences closest to the question fill up, marked the same way.
+quoted; where none is, nothing does. When little is left, the passage sentences closest to the question fill up, marked the
+same way; so is the first sentence, where the model was made to begin with the closest one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import SequenceMatcher
 
@@ -19,7 +20,7 @@ from lfqa.sentences import sentence_spans
 from lfqa.types import Passage, Sentence, SentenceWritten, Token
 from lfqa.wording import content, coverage
 
-FEWEST, MOST = 2, 8
+FEWEST, MOST = 3, 8
 """Sentences of an answer, where the passages hold enough."""
 NEAR = 0.5
 """Share of a written sentence's content words that a passage sentence has to hold to stand in its place."""
@@ -63,6 +64,20 @@ def repeats_itself(text: str) -> bool:
     """Say whether the last sentence of `text` says little that an earlier one does not."""
     sentences = [text[start:end] for start, end in sentence_spans(text)]
     return bool(sentences) and repeats(sentences[-1], sentences[:-1])
+
+
+def without_heading(text: str, headings: Collection[str]) -> str:
+    """Return a sentence without the heading of a passage that the model copied before it; nothing where it is one and no more.
+
+    Parameters
+    ----------
+    headings
+        In lower case.
+    """
+    if text.strip().rstrip(".:").lower() in headings:
+        return ""
+    head, colon, rest = text.partition(": ")
+    return rest if colon and head.strip().lower() in headings else text
 
 
 def asks_again(text: str, question: str) -> bool:
@@ -127,6 +142,10 @@ class Editor:
         Decides what is supported.
     sources
         What may be quoted, closest to the question first.
+    opening
+        The passage sentence that the model was made to begin with, if any: it is shown as quoted.
+    headings
+        Of the passages, in lower case: what is no part of an answer.
     mends
         Where not, what nothing supports is shown as that, and nothing is replaced or added.
     shown
@@ -141,6 +160,8 @@ class Editor:
     attributor: Attributor
     sources: Sequence[Quotable]
     mends: bool = True
+    opening: str = ""
+    headings: Collection[str] = ()
     shown: list[Sentence] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -149,8 +170,11 @@ class Editor:
         """Return what to show for a written sentence; None for nothing."""
         began = time.perf_counter()
         sentence, what = None, "dropped"
-        if len(self.shown) < MOST:
+        written = without_heading(written, self.headings) if self.mends else written
+        if written and len(self.shown) < MOST:
             sentence, what = self._kept(tidy(written)), "kept"
+            if sentence is not None and not self.shown and written == self.opening:
+                sentence = replace(sentence, quoted=True)
             if sentence is None and self.mends:
                 sentence, what = self._quoted_for(written), "replaced"
         self._count(sentence, what)
@@ -166,7 +190,7 @@ class Editor:
             yield SentenceWritten(self.shown[-1])
 
     def fill(self) -> list[Sentence]:
-        """Return what is added when fewer than two sentences are left; nothing where nothing is left."""
+        """Return what is added when fewer than `FEWEST` sentences are left; nothing where nothing is left."""
         began = time.perf_counter()
         added: list[Sentence] = []
         for source in self.sources if self.mends else ():

@@ -40,6 +40,7 @@ PROFILES: dict[str, dict[str, Any]] = {
         "no_repeat_ngram": 3,
         # both were chosen for the vectors of the embedded retriever
         "answerable_threshold": 0.0,
+        "opening": False,
         "nearest_threshold": 0.0,
     },
 }
@@ -100,7 +101,8 @@ class Settings(BaseSettings):
 
     repair: bool = Field(True, description="Replace what is written but not supported by what the passages say, or leave it out.")
     support_threshold: float = Field(SUPPORTED_AT, gt=0, le=1, description="Support score from which a sentence counts as supported.")
-    answerable_threshold: float = Field(0.64, ge=0, le=1, description="No answer when the sentences found answer the question less.")
+    opening: bool = Field(True, description="Begin with the passage sentence closest to the question, and let the model go on from there.")
+    answerable_threshold: float = Field(0.62, ge=0, le=1, description="No answer when the sentences found answer the question less.")
     related_threshold: float = Field(0.45, ge=0, le=1, description="The same for passages that the caller gives, instead of a search.")
     nearest_threshold: float = Field(0.7, ge=0, le=1, description="Similarity below which the nearest answered question is called far.")
     max_question_characters: int = Field(1000, ge=10)
@@ -157,7 +159,7 @@ class Settings(BaseSettings):
         """Return what an answer depends on, as plain values."""
         names = (
             "profile", "engine", "retriever", "k", "rrf_constant", "generator", "runtime", "decoding", "min_answer_tokens",
-            "max_answer_tokens", "no_repeat_ngram", "repair", "support_threshold", "answerable_threshold",
+            "max_answer_tokens", "no_repeat_ngram", "repair", "opening", "support_threshold", "answerable_threshold",
             "related_threshold", "prompt_style", "source_tokens",
         )  # fmt: skip
         chosen = {name: getattr(self, name) for name in names}

@@ -47,6 +47,16 @@ def test_the_engine_writes_what_transformers_writes(
     assert "".join(generator.stream(prompt, decoding)).strip() == "".join(reference.stream(prompt, decoding)).strip() != ""
 
 
+@pytest.mark.parametrize("prompt", list(MEMORISED))
+def test_both_engines_go_on_from_an_opening(prompt: str, generator: CTranslateGenerator, reference: TransformersGenerator) -> None:
+    opening = " ".join(MEMORISED[prompt].split()[:4])
+    for engine in (generator, reference):
+        for decoding in (Decoding(shortest=4, longest=128), Decoding("beam", beams=2, shortest=4, longest=128)):
+            assert "".join(engine.stream(prompt, decoding, opening)).strip() == MEMORISED[prompt]
+    other = "The sea"
+    assert "".join(generator.stream(prompt, Decoding(shortest=0, longest=40), other)).strip().startswith(other)
+
+
 def test_beams_come_in_one_piece_and_find_what_transformers_finds(generator: CTranslateGenerator, reference: TransformersGenerator) -> None:
     """On one prompt: CTranslate2 stops at as many ends as beams, Transformers goes on while a better one is possible."""
     decoding = Decoding("beam", beams=3, shortest=4, longest=128, no_repeat_ngram=0)

@@ -141,17 +141,22 @@ def test_an_index_is_kept_and_a_missing_one_named(pipeline: Pipeline) -> None:
 class Writer:
     """A generator that writes what it is told, in two pieces."""
 
+    rank_marks = ()
+
     def __init__(self, text: str) -> None:
         self.text, self.prompts = text, []  # type: tuple[str, list[str]]
+        self.openings: list[str] = []
 
     def count(self, text: str) -> int:
         return len(text.split())
 
-    def stream(self, prompt: str, decoding: object) -> Any:
+    def stream(self, prompt: str, decoding: object, opening: str = "") -> Any:
         self.prompts.append(prompt)
-        half = len(self.text) // 2
-        yield self.text[:half]
-        yield self.text[half:]
+        self.openings.append(opening)
+        text = f"{opening} {self.text}".strip()
+        half = len(text) // 2
+        yield text[:half]
+        yield text[half:]
 
 
 def written_by(text: str, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[Any, Writer]:
@@ -159,7 +164,7 @@ def written_by(text: str, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *
     monkeypatch.setattr(pipeline, "generator", lambda settings=None: writer)
     # the made-with part reads the generator's checkpoint, which this test does without
     monkeypatch.setattr("lfqa.pipeline._generator_revision", lambda *_: "0")
-    return pipeline.ask(FEVER, pipeline.settings.with_options(generator="bart", **options)), writer
+    return pipeline.ask(FEVER, pipeline.settings.with_options(generator="bart", **{"opening": False, **options})), writer
 
 
 MADE_UP = "Cheese is made on Mars by 77 robots."
@@ -170,14 +175,26 @@ def test_what_nothing_supports_is_left_out_and_a_short_answer_filled_up(pipeline
     answer, _ = written_by(f"{first} {MADE_UP}", pipeline, monkeypatch)
     check_answer_object(answer.as_dict())
     assert answer.sentences[0].text == first and MADE_UP not in answer.answer
-    assert [(sentence.supported, sentence.quoted) for sentence in answer.sentences] == [(True, False), (True, True)]
+    assert [(sentence.supported, sentence.quoted) for sentence in answer.sentences] == [(True, False), (True, True), (True, True)]
+
+
+def test_the_model_goes_on_from_the_closest_sentence_which_is_shown_as_quoted(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    second = pipeline.ask(FEVER).sentences[1].text
+    answer, writer = written_by(second, pipeline, monkeypatch, opening=True)
+    check_answer_object(answer.as_dict())
+    [opening] = writer.openings
+    assert answer.sentences[0].text == opening and answer.sentences[0].quoted and answer.sentences[0].supported
+    assert any(opening in source.hit.passage.passage_text for source in answer.sources if source.read)
+    assert answer.settings["opening"] is True
+    _, plain = written_by(second, pipeline, monkeypatch)
+    assert plain.openings == [""]
 
 
 def test_a_slip_is_replaced_by_the_sentence_it_came_from(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = (sentence.text for sentence in pipeline.ask(FEVER).sentences[:2])
     broken = re.sub(r"\w{6,}", "brokxenly", second, count=1)
     answer, _ = written_by(f"{first} {broken}", pipeline, monkeypatch)
-    assert [(s.text, s.quoted) for s in answer.sentences] == [(first, False), (second, True)]
+    assert [(s.text, s.quoted) for s in answer.sentences][:2] == [(first, False), (second, True)]
 
 
 def test_without_repair_each_written_sentence_is_judged_by_itself(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:

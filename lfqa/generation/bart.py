@@ -50,8 +50,8 @@ class TransformersGenerator:
         """Return how many tokens `text` takes, with the special tokens around it."""
         return len(self._tokenizer(text, truncation=False)["input_ids"])
 
-    def stream(self, prompt: str, decoding: Decoding) -> Generates[str, None, None]:
-        """Yield the answer to `prompt` piece by piece; closing the iterator stops the work."""
+    def stream(self, prompt: str, decoding: Decoding, opening: str = "") -> Generates[str, None, None]:
+        """Yield the answer to `prompt` piece by piece, `opening` first, which it goes on from; closing the iterator stops the work."""
         batch = self._tokenizer(prompt, return_tensors="pt").to(self.device)
         stop = _Stop()
         options: dict[str, Any] = {
@@ -64,6 +64,9 @@ class TransformersGenerator:
             "do_sample": decoding.method == "sample",
             "stopping_criteria": StoppingCriteriaList([stop]),
         }
+        if opening:
+            begun = self._tokenizer(opening, add_special_tokens=False)["input_ids"]
+            options["decoder_input_ids"] = torch.tensor([[self._model.config.decoder_start_token_id, *begun]], device=self.device)
         if decoding.method == "sample":
             torch.manual_seed(decoding.seed)
             options.update(temperature=decoding.temperature, top_p=decoding.top_p, top_k=0)

@@ -97,8 +97,8 @@ class CTranslateGenerator:
         """Return how many tokens `text` takes, with the special tokens around it."""
         return len(self._tokenizer.encode(text).ids)
 
-    def stream(self, prompt: str, decoding: Decoding) -> Generates[str, None, None]:
-        """Yield the answer to `prompt` piece by piece; closing the iterator stops the work."""
+    def stream(self, prompt: str, decoding: Decoding, opening: str = "") -> Generates[str, None, None]:
+        """Yield the answer to `prompt` piece by piece, `opening` first, which it goes on from; closing the iterator stops the work."""
         tokens = self._tokenizer.encode(prompt).tokens
         options: dict[str, Any] = {
             "max_decoding_length": decoding.longest,
@@ -106,7 +106,9 @@ class CTranslateGenerator:
             "no_repeat_ngram_size": decoding.no_repeat_ngram,
             "max_input_length": 0,
         }
-        prefix = [self._prefix] if self._prefix else None
+        begun = [token for token in self._tokenizer.encode(opening).tokens if self._tokenizer.token_to_id(token) not in self._specials]
+        start = [*(self._prefix or []), *begun] if opening else self._prefix
+        prefix = [start] if start else None
         if decoding.method == "beam":
             result = self._translator.translate_batch([tokens], target_prefix=prefix, beam_size=decoding.beams, **options)
             found = [self._tokenizer.token_to_id(token) for token in result[0].hypotheses[0]]
@@ -118,10 +120,10 @@ class CTranslateGenerator:
             # a thread of CTranslate2 takes the seed when it draws its first token and never again: a fresh one for each sample
             with _SEEDING:
                 ctranslate2.set_random_seed(decoding.seed)
-                steps = self._load().generate_tokens(tokens, target_prefix=self._prefix, **options)
+                steps = self._load().generate_tokens(tokens, target_prefix=start, **options)
                 first = list(itertools.islice(steps, 1))
         else:
-            steps, first = self._translator.generate_tokens(tokens, target_prefix=self._prefix, **options), []
+            steps, first = self._translator.generate_tokens(tokens, target_prefix=start, **options), []
         try:
             for step in itertools.chain(first, steps):
                 if step.token == self._end:

@@ -71,6 +71,11 @@ def heading(title: str, section: str) -> str:
     return ". ".join(part for part in (plain(title), plain(section)) if part)
 
 
+def headings(title: str, section: str) -> list[str]:
+    """Return the ways in which a prompt, or a sentence copied from one, can name a passage."""
+    return [part for part in dict.fromkeys((plain(title), plain(section), heading(title, section))) if part]
+
+
 def compose(question: str, parts: Sequence[str]) -> str:
     """Return the prompt text for the passages' texts `parts`."""
     context = "".join(f" {PASSAGE_MARK} {part}" for part in parts)

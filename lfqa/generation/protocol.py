@@ -43,5 +43,5 @@ class Generator(Protocol):
     def count(self, text: str) -> int:
         """Return how many tokens `text` takes."""
 
-    def stream(self, prompt: str, decoding: Decoding) -> Generates[str, None, None]:
-        """Yield the answer to `prompt` piece by piece; closing the iterator stops the work."""
+    def stream(self, prompt: str, decoding: Decoding, opening: str = "") -> Generates[str, None, None]:
+        """Yield the answer to `prompt` piece by piece, `opening` first, which it goes on from; closing the iterator stops the work."""
