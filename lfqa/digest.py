@@ -40,7 +40,7 @@ def checkpoint_digest(folder: Path, cache: Path | None = None) -> str:
         if note["files"] == before and isinstance(note["digest"], str):
             return note["digest"]
     digest = _digest(files)
-    changed = max(max(modified, altered) for *_, modified, altered in before) / 1e9
+    changed = max(int(when) for *_, modified, altered in before for when in (modified, altered)) / 1e9
     if _marks(files) == before and changed + _SETTLED < time.time():
         with suppress(OSError):  # a cache that can not be written costs time, nothing else
             _write(kept, json.dumps({"folder": str(folder), "files": before, "digest": digest}, indent=2) + "\n")

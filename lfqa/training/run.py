@@ -157,7 +157,7 @@ def train_generator(
         When `out` was begun by another recipe, or the data do not fit the recipe.
     """
     check_inputs(prepared, corpus)
-    teacher = None if init else teacher_folder()
+    teacher = init or teacher_folder()
     _settings_written(out, recipe, resume)
     texts = read_lines(prepared / TEXTS)
     tokenizer = AutoTokenizer.from_pretrained(init) if init else _tokenizer(out, texts, recipe)

@@ -75,7 +75,9 @@ def make_pairs(passages: Sequence[Passage], questions: Sequence[dict[str, object
             if rng.random() < 0.7:
                 add(maker(rng.choice(said), near, rng), passage, maker.__name__)
         add(made.garbled(rng.choice(said), anywhere, rng), passage, "garbled")
-        add(made.spliced(*rng.sample(said, 2), rng) if len(said) > 1 else None, passage, "spliced")
+        if len(said) > 1:
+            one, other = rng.sample(said, 2)
+            add(made.spliced(one, other, rng), passage, "spliced")
     return pairs
 
 
