@@ -17,7 +17,7 @@ import numpy as np
 
 from lfqa.indexing.build import Progress, check_name
 from lfqa.indexing.elastic_documents import Rows, batches, pages, read, tally, write
-from lfqa.retrieval.elastic_client import Changed, Connection, ElasticProblem
+from lfqa.retrieval.elastic_client import Changed, Connection, ElasticProblem, Unfit
 from lfqa.retrieval.elastic_index import (
     BUILDING,
     FORMAT,
@@ -143,9 +143,7 @@ class ElasticBuild:
             return None, False
         try:
             opened = open_index(self._connection, self._name)
-        except ElasticProblem as problem:
-            if not _all_ours(found, alias_of(self._name)) or len(found) > 1:
-                raise
+        except Unfit as problem:
             logger.warning("%s", problem)
             return next(iter(found)), False
         return opened.concrete, (opened.manifest.model, opened.manifest.dimension) == (self._model, self._dimension)

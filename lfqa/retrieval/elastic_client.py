@@ -46,6 +46,13 @@ class Changed(ElasticProblem):
     """The index that was asked is gone, or no longer takes our queries: it was replaced meanwhile, or is not ours."""
 
 
+class Unfit(ElasticProblem):
+    """An index of ours that can not be asked as it is, and is made anew by indexing once more."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "holds an index that does not fit")
+
+
 class Passing(Exception):
     """A part of an answer says that the server is busy or that a shard is missing; to be tried again."""
 

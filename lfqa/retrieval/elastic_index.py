@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from lfqa.retrieval.elastic_client import Changed, Connection, ElasticProblem
+from lfqa.retrieval.elastic_client import Changed, Connection, ElasticProblem, Unfit
 from lfqa.types import Passage
 
 if TYPE_CHECKING:
@@ -155,8 +155,10 @@ def open_index(connection: Connection, name: str, model: str | None = None) -> O
 
     Raises
     ------
+    Unfit
+        When it is of another format or retriever, damaged, or has another mapping.
     ElasticProblem
-        When there is none, it is foreign, of another format or retriever, or lacks passages; or when the server does not answer.
+        When there is none, it is foreign, or the server does not answer.
     """
     url, alias = connection.server.url, alias_of(name)
     try:
@@ -174,36 +176,28 @@ def open_index(connection: Connection, name: str, model: str | None = None) -> O
             "under another --name",
             "holds a foreign index under this name",
         )
-    short = "holds an index that does not fit"
     if stated.get("format") != FORMAT:
-        raise ElasticProblem(
+        raise Unfit(
             f"the index {name} at {url} has format {stated.get('format')}, this version reads {FORMAT}; "
-            f"make it anew with {repair(name, url)}",
-            short,
+            f"make it anew with {repair(name, url)}"
         )
     try:
         manifest = ElasticManifest(**{field.name: stated[field.name] for field in fields(ElasticManifest)})
         differing = _differences(mapping(manifest.dimension), found[concrete]["mappings"]["properties"])
     except KeyError as error:
-        raise ElasticProblem(
-            f"the index {name} at {url} is damaged: it lacks {error}; make it anew with {repair(name, url)}", short
-        ) from error
+        raise Unfit(f"the index {name} at {url} is damaged: it lacks {error}; make it anew with {repair(name, url)}") from error
     if differing:
-        raise ElasticProblem(
-            f"the mapping of the index {name} at {url} was changed ({', '.join(differing)}); make it anew with {repair(name, url)}", short
-        )
+        raise Unfit(f"the mapping of the index {name} at {url} was changed ({', '.join(differing)}); make it anew with {repair(name, url)}")
     if model is not None and manifest.model != model:
-        raise ElasticProblem(
+        raise Unfit(
             f"the index {name} at {url} holds vectors of another retriever ({manifest.model}, this one is {model}); "
-            f"make it anew with {repair(name, url)}",
-            short,
+            f"make it anew with {repair(name, url)}"
         )
     count = int(connection.ask(lambda client: client.count(index=concrete))["count"])
     if count != manifest.passages:
-        raise ElasticProblem(
+        raise Unfit(
             f"the index {name} at {url} is damaged: it holds {count} passages, its manifest says {manifest.passages}; "
-            f"make it anew with {repair(name, url)}",
-            short,
+            f"make it anew with {repair(name, url)}"
         )
     return Opened(concrete, manifest)
 
