@@ -85,11 +85,11 @@ def test_threads_that_cut_at_different_lengths_do_not_mix(pipeline: Pipeline) ->
     encoder = pipeline.encoder()
     text = "why does the tide " * 50  # longer than a question may be, shorter than a passage
     wanted = encoder.questions([text])[0], encoder.texts([text])[0]
-    assert not np.array_equal(*wanted)
+    assert not np.allclose(*wanted, atol=1e-2)
 
     def both(number: int) -> bool:
         found = (encoder.questions if number % 2 == 0 else encoder.texts)([text])[0]
-        return np.array_equal(found, wanted[number % 2])
+        return bool(np.allclose(found, wanted[number % 2], atol=1e-4))
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(both, range(24)))

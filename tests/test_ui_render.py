@@ -322,7 +322,7 @@ def test_a_quoted_sentence_stands_in_quotation_marks_and_the_tally_says_so() -> 
 
 
 def test_two_citations_of_one_passage_share_a_mark() -> None:
-    source = _source(1, "Fever", "", "Heat slows germs. Frogs sing. Rest helps.", read=((0, 41),), dense_rank=1, dense_score=0.5)
+    source = _source(1, "Heat slows germs. Frogs sing. Rest helps.", "Fever", "", read=((0, 41),), dense_rank=1, dense_score=0.5)
     both = (Citation("p-1", 0.9, 0, 17), Citation("p-1", 0.8, 30, 41))
     page = answer_html(_answer((Sentence("Heat slows germs, and rest helps.", True, both),), (source,)))
     assert page.count("[1]") == 1 and page.count("<mark>") == 2 and "Support 80%" in page
