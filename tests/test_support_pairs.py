@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from lfqa.cli import app
 from lfqa.evaluation.support import judge_pairs, read_pairs, verdict_text, wilson
 
 PAIRS = Path(__file__).parent / "data" / "support_pairs.jsonl"
@@ -44,3 +46,15 @@ def test_a_line_without_a_field_is_named(tmp_path: Path) -> None:
     file.write_text('{"sentence": "A.", "passage_title": "B", "passage_text": "C."}\n', encoding="utf-8")
     with pytest.raises(ValueError, match="line 1.*supported"):
         read_pairs(file)
+
+
+def test_the_command_prints_both_rates_with_intervals_and_refuses_what_it_can_not_measure(tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(PAIRS.read_text(encoding="utf-8").splitlines(keepends=True)[:20]), encoding="utf-8")
+    part = next(pair.part for pair in read_pairs(pairs))
+    printed = CliRunner().invoke(app, ["eval", "support", str(pairs), "--part", part])
+    assert printed.exit_code == 0 and "precision " in printed.stdout and "95% interval" in printed.stdout
+    found = json.loads(CliRunner().invoke(app, ["eval", "support", str(pairs), "--part", part, "--json"]).stdout)
+    assert list(found) == ["precision", "recall", "called_supported"]
+    refused = CliRunner().invoke(app, ["eval", "support", str(pairs), "--part", "none"])
+    assert refused.exit_code == 2 and "no pairs of the part 'none'" in refused.stderr
