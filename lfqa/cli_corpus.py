@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from lfqa.cli_common import JsonOption, clear_errors
 from lfqa.corpus.check import SUPPORTED_AT, UNSUPPORTED, Report, check_corpus, read_corpus
 from lfqa.settings import ASSETS
 
@@ -24,17 +25,14 @@ def check(
         float, typer.Option(min=0, max=1, help="Share of the answer sentences that no passage needs to support.")
     ] = UNSUPPORTED,
     show: Annotated[int, typer.Option(min=0, help="Faults of each kind to show.")] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, with all faults, instead of text.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check fields, ids, lengths, references, splits, duplicates, support and links: exit code 1 when something is wrong."""
-    try:
+    with clear_errors():
         from lfqa.attribution import attribute
 
         report = check_corpus(read_corpus(folder), functools.partial(attribute, threshold=SUPPORTED_AT), unsupported)
-    except (ValueError, OSError) as error:
-        typer.secho(f"lfqa: {error}", fg="red", err=True)
-        raise typer.Exit(2) from None
-    typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if as_json else _text(report, show))
+        typer.echo(json.dumps(report.as_dict(), ensure_ascii=False, indent=2) if as_json else _text(report, show))
     if not report.passed:
         raise typer.Exit(1)
 

@@ -135,6 +135,11 @@ BROKEN: dict[str, tuple[Break, str, str]] = {
         "section_title must be a text of printable",
     ),
     "an unknown split": (lambda h: first(h, QUESTIONS).update(split="dev"), "fields", "split must be one of train, validation, test"),
+    "only one passage is named": (
+        lambda h: first(h, QUESTIONS).update(passage_ids=["honey-1"]),
+        "fields",
+        "passage_ids must be a list of 2 to 4 different ids",
+    ),
     "a passage is named twice": (lambda h: first(h, QUESTIONS).update(passage_ids=["honey-1", "honey-1"]), "fields", "different ids"),
     "an unanswerable question has passages": (
         lambda h: first(h, UNANSWERABLE).update(passage_ids=["honey-1"]),

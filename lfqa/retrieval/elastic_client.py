@@ -23,7 +23,7 @@ OLDEST = (8, 11)  # the first with max_inner_product
 _PASSING = frozenset({429, 502, 503, 504})  # statuses of a server that is overloaded, starting, or waits for a shard
 _ATTEMPTS = 3  # while a person waits
 _SLOWEST_RETRY = 10.0  # seconds
-_NAMED = re.compile(r"\b(user|API key id|account) \[[^\]]*\]")  # the server repeats whom it turned away
+_NAMED = re.compile(r"\b(user|API key id|account|roles) \[[^\]]*\]")  # the server repeats whom it turned away
 
 
 class ElasticProblem(ValueError):
