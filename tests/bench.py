@@ -101,3 +101,4 @@ if __name__ == "__main__":
         print(machine(), flush=True)
         for part in PARTS:
             subprocess.run([sys.executable, "-m", "tests.bench", part], check=True, cwd=ROOT)
+        subprocess.run([sys.executable, "-m", "tests.bench_elasticsearch"], check=True, cwd=ROOT)
